@@ -1,0 +1,264 @@
+"""Journeys: the decorator, and the words an author uses inside.
+
+A journey is a plain Playwright function. Nothing here imports Playwright, and outside a
+run of Prober (under pytest, say) `step`, `assertion` and `cleanup` are harmless.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from prober.errors import SecretMissing
+from prober.units import duration_ms, format_ms
+
+Body = TypeVar("Body", bound=Callable[..., object])
+#: HTTP statuses a step accepts on purpose: one, several, or every one (`"any"`).
+Statuses = int | Iterable[int] | str | None
+
+#: What a journey function can ask for by parameter name.
+PARAMETERS = frozenset({"page", "context", "http"})
+BROWSERS = ("headless-shell", "chromium")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+"""Journey names become file names, labels and URLs."""
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""As the names in contracts, which speak of assertions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """A journey's definition: all that can be known without running it."""
+
+    name: str
+    #: Absolute path and line of the function.
+    file: str
+    line: int
+    every_ms: int
+    timeout_ms: int
+    #: Over this, a run that worked is `failed(too_slow)`.
+    max_duration_ms: int | None
+    secrets: tuple[str, ...]
+    browser: str
+    parameters: tuple[str, ...]
+    summary: str
+    #: Of the file's bytes: marks a change of what is measured.
+    hash: str
+
+    @property
+    def needs_browser(self) -> bool:
+        """Whether a run starts a browser at all."""
+        return bool({"page", "context"} & set(self.parameters))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a pipe."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> Journey:
+        """Inverse of `to_dict`, also after JSON made lists of tuples."""
+        return cls(
+            **raw | {"secrets": tuple(raw["secrets"]), "parameters": tuple(raw["parameters"])}
+        )
+
+
+class Stage(Protocol):
+    """What a run gives to the words below; the worker has the only one."""
+
+    def step(self, name: str, status: Statuses) -> AbstractContextManager[None]:
+        """Time what happens inside, and fail it on a reply that is not accepted."""
+
+    def assertion(self, name: str) -> AbstractContextManager[None]:
+        """Note whether what happens inside raises."""
+
+    def secret(self, name: str) -> str:
+        """The value, or SecretMissing."""
+
+    def cleanup(self, action: Callable[[], object]) -> None:
+        """Keep an action for after the verdict."""
+
+    def asserted(self) -> None:
+        """Count a plain `assert` statement that is about to be executed."""
+
+
+_stage: Stage | None = None
+#: What files that are being loaded have declared; discovery empties it.
+declared: list[tuple[Journey, Callable[..., object]]] = []
+
+
+@contextmanager
+def on_stage(stage: Stage) -> Iterator[None]:
+    """Give the words a run to act on, for the length of it."""
+    global _stage
+    _stage = stage
+    try:
+        yield
+    finally:
+        _stage = None
+
+
+def step(name: str, *, status: Statuses = None) -> AbstractContextManager[None]:
+    """Name and time a part of the journey.
+
+    Args:
+        name: what the user does, in a few words; a metric attribute.
+        status: replies of 400 and more that are meant: `404`, `{401, 403}` or `"any"`.
+    """
+    return _stage.step(name, status) if _stage else nullcontext()
+
+
+def assertion(name: str) -> AbstractContextManager[None]:
+    """Name what must be true: the run keeps whether it held, for an objective of a contract.
+
+    It did not hold when the block raises, and what was raised goes on. Of a name that is used
+    more than once it must hold each time.
+
+    Args:
+        name: up to 63 of a-z, 0-9 and -, such as `order-total`.
+
+    Raises:
+        ValueError: the name is not one.
+    """
+    if not _LABEL.fullmatch(name):
+        raise ValueError(f"{name!r} is not an assertion's name, use a-z, 0-9 and -")
+    return _stage.assertion(name) if _stage else nullcontext()
+
+
+def secret(name: str) -> str:
+    """The value of a secret that the journey named in `@journey(secrets=[…])`.
+
+    Outside a run it comes from the environment variable `PROBER_SECRET_<NAME>`.
+
+    Raises:
+        SecretMissing: the journey did not name it, or the region does not have it.
+    """
+    if _stage:
+        return _stage.secret(name)
+    variable = f"PROBER_SECRET_{name.upper()}"
+    if variable not in os.environ:
+        raise SecretMissing(f"secret {name!r} is not there, set {variable} to run outside Prober")
+    return os.environ[variable]
+
+
+def totp(name: str) -> str:
+    """The current one-time code of a TOTP secret (RFC 6238, base32)."""
+    import pyotp  # only journeys with a second factor pay for it
+
+    return pyotp.TOTP(secret(name)).now()
+
+
+def cleanup(action: Callable[[], object]) -> None:
+    """Do something after the verdict, in its own time; its failure changes no outcome."""
+    if _stage:
+        _stage.cleanup(action)
+
+
+def asserted() -> None:
+    """Called before every plain `assert` in journey files, see `discovery`."""
+    if _stage:
+        _stage.asserted()
+
+
+def journey(
+    *,
+    every: str = "5m",
+    timeout: str = "60s",
+    max_duration: str | None = None,
+    secrets: Iterable[str] = (),
+    browser: str = "headless-shell",
+    name: str | None = None,
+) -> Callable[[Body], Body]:
+    """Make a journey of a function, which stays the function it was.
+
+    Args:
+        every: the period of its schedule in each region.
+        timeout: how long a run may take; must be below `every`.
+        max_duration: a run that worked but took longer is `failed(too_slow)`.
+        secrets: the only secrets it may read.
+        browser: `headless-shell` (as Playwright's own default) or `chromium`, the full one.
+        name: default is the function's name without `test_`.
+
+    Raises:
+        ValueError: a value is wrong; discovery turns it into a Problem with its place.
+    """
+    if isinstance(secrets, str):
+        raise ValueError(f"secrets is one text, write a list: secrets=[{secrets!r}]")
+
+    def mark(body: Body) -> Body:
+        definition = _define(body, every, timeout, max_duration, tuple(secrets), browser, name)
+        # The function may come from another file, such as a test's; this one declares it.
+        definition = replace(definition, file=sys._getframe(1).f_code.co_filename)
+        declared.append((definition, body))
+        return body
+
+    return mark
+
+
+def _define(
+    body: Callable[..., object],
+    every: str,
+    timeout: str,
+    max_duration: str | None,
+    secrets: tuple[str, ...],
+    browser: str,
+    name: str | None,
+) -> Journey:
+    label = name or body.__name__.removeprefix("test_")
+    every_ms, timeout_ms = _span_ms("every", every), _span_ms("timeout", timeout)
+    if not _NAME.fullmatch(label):
+        raise ValueError(f"{label!r} is not a journey name, use a-z, 0-9 and _")
+    if timeout_ms >= every_ms:
+        raise ValueError(
+            f"timeout {timeout} is not below every {every}: a run could still be going "
+            f"when the next is due, write timeout={format_ms(max(1, every_ms // 2))!r} or less"
+        )
+    if wrong := [secret for secret in secrets if not _NAME.fullmatch(secret)]:
+        raise ValueError(f"{wrong[0]!r} is not a secret's name, use a-z, 0-9 and _")
+    if browser not in BROWSERS:
+        raise ValueError(f"browser {browser!r} is not known, write one of {', '.join(BROWSERS)}")
+    parameters = _parameters(body)
+    return Journey(
+        name=label,
+        file=body.__code__.co_filename,
+        line=body.__code__.co_firstlineno,
+        every_ms=every_ms,
+        timeout_ms=timeout_ms,
+        max_duration_ms=None if max_duration is None else _span_ms("max_duration", max_duration),
+        secrets=secrets,
+        browser=browser,
+        parameters=parameters,
+        summary=_summary(body),
+        hash=hashlib.sha256(Path(body.__code__.co_filename).read_bytes()).hexdigest()[:16],
+    )
+
+
+def _parameters(body: Callable[..., object]) -> tuple[str, ...]:
+    parameters = tuple(inspect.signature(body).parameters)
+    if unknown := set(parameters) - PARAMETERS:
+        raise ValueError(
+            f"parameter {', '.join(sorted(unknown))} cannot be given, "
+            f"ask for {', '.join(sorted(PARAMETERS))}"
+        )
+    if inspect.iscoroutinefunction(body):
+        raise ValueError("it is async, write it with playwright.sync_api")
+    return parameters
+
+
+def _span_ms(argument: str, text: str) -> int:
+    try:
+        return duration_ms(text)
+    except ValueError as error:
+        raise ValueError(f"{argument} {error}") from None
+
+
+def _summary(body: Callable[..., object]) -> str:
+    """The first line of the function's docstring, or of its file's."""
+    text = body.__doc__ or body.__globals__.get("__doc__") or ""
+    return inspect.cleandoc(text).split("\n")[0]

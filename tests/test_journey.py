@@ -1,0 +1,124 @@
+"""The words of a journey: the decorator, and what they do with and without a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pyotp
+import pytest
+
+from prober import assertion, cleanup, journey, secret, step, totp
+from prober.agent.recorder import Recorder
+from prober.errors import SecretMissing
+from prober.journey import Journey, asserted, declared, on_stage
+
+
+@pytest.fixture(autouse=True)
+def no_declarations() -> None:
+    declared.clear()
+
+
+def define(body: Callable[..., object], **options: Any) -> Journey:
+    assert journey(**options)(body) is body
+    return declared[-1][0]
+
+
+def visit(page: object) -> None:
+    """Looks.
+
+    At length.
+    """
+
+
+def test_a_journey_is_described_by_its_function() -> None:
+    found = define(visit, every="2m", timeout="30s", max_duration="1s", secrets=["key"])
+    assert (found.name, found.summary, found.parameters) == ("visit", "Looks.", ("page",))
+    assert (found.every_ms, found.timeout_ms, found.max_duration_ms) == (120_000, 30_000, 1000)
+    assert (found.file, found.secrets, found.needs_browser) == (__file__, ("key",), True)
+
+
+def test_a_definition_travels_by_pipe() -> None:
+    found = define(visit, secrets=["key"])
+    assert Journey.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+def test_a_test_becomes_a_journey_of_its_own_name() -> None:
+    def test_checkout(http: object) -> None: ...
+
+    found = define(test_checkout)
+    assert (found.name, found.needs_browser) == ("checkout", False)
+    assert define(test_checkout, name="other").name == "other"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"timeout": "5m"}, "timeout 5m is not below every 5m.*write timeout='150s' or less"),
+        ({"every": "1"}, "every"),
+        ({"every": "-1m"}, "every"),
+        ({"max_duration": "fast"}, "max_duration"),
+        ({"name": "Check out"}, "not a journey name"),
+        ({"secrets": "key"}, r"write a list: secrets=\['key'\]"),
+        ({"secrets": ["No Name"]}, "not a secret's name"),
+        ({"browser": "firefox"}, "write one of headless-shell, chromium"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_the_mend(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        define(visit, **options)
+
+
+def test_what_cannot_be_given_is_refused() -> None:
+    def wants(page: object, database: object) -> None: ...
+
+    async def later(page: object) -> None: ...
+
+    with pytest.raises(ValueError, match="parameter database cannot be given"):
+        define(wants)
+    with pytest.raises(ValueError, match="it is async"):
+        define(later)
+
+
+def test_outside_a_run_the_words_are_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[int] = []
+    with step("outer"), step("inner", status=404):
+        cleanup(lambda: ran.append(1))
+        asserted()
+        with assertion("order-total"):
+            pass
+    assert ran == []
+    with pytest.raises(SecretMissing, match="set PROBER_SECRET_SHOP_KEY"):
+        secret("shop_key")
+    monkeypatch.setenv("PROBER_SECRET_SHOP_KEY", "value")
+    assert secret("shop_key") == "value"
+
+
+@pytest.mark.parametrize("name", ["", "Order Total", "order_total", "-total", "x" * 64])
+def test_an_assertion_is_named_so_that_a_contract_can_name_it(name: str) -> None:
+    with pytest.raises(ValueError, match="not an assertion's name, use a-z, 0-9 and -"):
+        assertion(name)
+
+
+def test_outside_a_run_an_assertion_lets_its_error_through() -> None:
+    with pytest.raises(AssertionError), assertion("order-total"):
+        raise AssertionError
+
+
+def test_on_stage_the_words_act_on_the_run() -> None:
+    told: list[dict[str, Any]] = []
+    recorder = Recorder(told.append, {"seed": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}, ["shop.example"])
+    with on_stage(recorder):
+        with step("open"):
+            asserted()
+            with assertion("order-total"):
+                pass
+        assert totp("seed") in {pyotp.TOTP("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP").now(), totp("seed")}
+        cleanup(print)
+    assert [each["name"] for each in recorder.steps] == ["open"]
+    assert (recorder.asserts, recorder.cleanups) == (1, [print])
+    assert recorder.held == {"order-total": True}
+    with step("after"):
+        pass
+    assert len(recorder.steps) == 1
