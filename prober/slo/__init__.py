@@ -1,0 +1,1 @@
+"""Judging contracts: text and counts in, judgement out; no I/O but parsing text."""
