@@ -1,0 +1,1 @@
+"""The only truth: one row per run, one state per slot, in SQLite."""

@@ -1,0 +1,89 @@
+"""Dropping what is old: failures outlive successes, writers hardly wait, the file stays small."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prober.journal import pruning
+from prober.journal.journal import Journal
+from prober.journal.pruning import RAW_MS, ROLLUPS_MS
+from prober.journal.view import View
+from prober.model import Outcome, Run
+from tests.journal.conftest import NEW_YEAR_MS
+
+DAY_MS = 86_400_000
+MakeRun = Callable[..., Run]
+#: Of runs that are 100 bytes in a row and some hundred in a body.
+EVIDENCE = {"console": ("a line that somebody may want to read " * 8,)}
+
+
+def kept(path: Path) -> list[Outcome]:
+    look = View.open(path)
+    found = [run.outcome for s in look.series() for run in look.runs(s.id, 0, 2**60, 10**6)]
+    look.close()
+    return found
+
+
+def test_failures_outlive_successes(tmp_path: Path, journal: Any, run: MakeRun) -> None:
+    book = journal()
+    book.write(run(n, list(Outcome)[n % 3], evidence=EVIDENCE) for n in range(30))
+    book.write([run(0, Outcome.FAILED, attempt=2, evidence=EVIDENCE)])
+    assert book.keep_small(NEW_YEAR_MS + RAW_MS + DAY_MS) == 20
+    assert kept(book.path) == [Outcome.FAILED] * 11, "with what they saw"
+    assert book.keep_small(NEW_YEAR_MS + RAW_MS + 2 * DAY_MS) == 0
+    assert len(book.outbox.entries(0, 100, 100)) == 11
+    assert book.keep_small(NEW_YEAR_MS + ROLLUPS_MS + 2 * DAY_MS) == 11
+    assert kept(book.path) == []
+    assert book.outbox.entries(0, 100, 100) == []
+
+
+def test_a_failure_that_was_kept_is_not_counted_again(journal: Any, run: MakeRun) -> None:
+    book = journal()
+    book.write([run(0, Outcome.FAILED), run(1)])
+    book.keep_small(NEW_YEAR_MS + RAW_MS + DAY_MS)
+    before = book.counters()
+    assert book.write([run(0, Outcome.FAILED)]).expired == 1
+    assert book.counters() == before
+
+
+def test_writers_wait_for_a_step_and_not_for_all_of_it(
+    journal: Any, run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "_CHUNK", 50)
+    book: Journal = journal()
+    book.write(run(n) for n in range(3000))
+    between: list[int] = []
+    pruned = threading.Event()
+
+    def prune() -> None:
+        book.keep_small(NEW_YEAR_MS + RAW_MS + 10 * DAY_MS)
+        pruned.set()
+
+    thread = threading.Thread(target=prune)
+    thread.start()
+    n = 10**6
+    while not pruned.is_set():
+        book.write([run(n)])
+        between.append(n)
+        n += 1
+    thread.join()
+    assert len(between) > 5, "they came in between"
+
+
+def test_what_was_dropped_makes_room_for_what_comes(
+    tmp_path: Path, journal: Any, run: MakeRun
+) -> None:
+    book = journal()
+    sizes = []
+    for day in range(40):
+        first = day * 1440
+        book.write(run(first + n, evidence=EVIDENCE) for n in range(150))
+        now_ms = NEW_YEAR_MS + (day + 1) * DAY_MS
+        book.prune(now_ms - 10 * DAY_MS, now_ms - 20 * DAY_MS)
+        sizes.append(book.store.pages())
+    assert max(sizes[30:]) <= 1.1 * max(sizes[12:20]), f"it grows: {sizes}"
