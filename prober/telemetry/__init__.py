@@ -1,0 +1,1 @@
+"""Journal rows out as OTLP, and back."""

@@ -1,0 +1,97 @@
+"""Metric payloads, taken at aligned moments and kept until every destination has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prober.journal.journal import Journal
+from prober.telemetry.encode import compress, exemplars, metrics
+from prober.telemetry.resource import Resource
+from prober.telemetry.totals import Reading
+
+KEPT_BYTES: Final = 256_000_000
+_MINUTE_MS: Final = 60_000
+_DAY_MS: Final = 24 * 60 * _MINUTE_MS
+#: An outage of an hour, and the pause before its end is noticed, cost no point.
+_WHOLE_MS: Final = 2 * 60 * _MINUTE_MS
+#: Each a multiple of the one before, up to 23 days.
+_GRIDS_MS: Final = (_MINUTE_MS, *(8 * _MINUTE_MS << doubled for doubled in range(13)))
+#: Exemplars come from at most so many of the newest records.
+_EXEMPLARS_FROM: Final = 512
+
+
+@dataclass(slots=True)
+class Snapshots:
+    """Takes payloads for the metric destinations; every method touches the disk."""
+
+    journal: Journal
+    resource: Resource
+    #: What no journal row stands behind, asked for at each payload.
+    readings: Callable[[], Iterable[Reading]]
+    destinations: Sequence[str]
+    limit_bytes: int = KEPT_BYTES
+    #: Newest record that exemplars were taken from.
+    _seen: int = 0
+
+    def begin(self) -> None:
+        """Take exemplars from records written from now on."""
+        self._seen = self.journal.outbox.newest()
+
+    def take(self, now_ms: int) -> None:
+        """Freeze the totals as they are, and drop the payloads that nobody needs."""
+        newest = self.journal.outbox.newest()
+        after = max(self._seen, newest - _EXEMPLARS_FROM)
+        entries = self.journal.outbox.entries(after, newest, _EXEMPLARS_FROM)
+        shown = exemplars(entries, self.journal.tally)
+        body = metrics(self.journal, now_ms, self.readings(), self.resource, shown)
+        self.journal.outbox.freeze(compress(body), now_ms)
+        self._seen = newest
+        self.tidy(now_ms)
+
+    def tidy(self, now_ms: int) -> None:
+        """Forget what every destination has, and thin what waits for one."""
+        cursors = [self.journal.outbox.cursor(name, "metrics") for name in self.destinations]
+        self.journal.outbox.forget_snapshots(min(cursor.acked for cursor in cursors))
+        dropped = thin(self.journal.outbox.snapshots(), now_ms, self.limit_bytes)
+        inflight = {cursor.inflight for cursor in cursors}
+        self.journal.outbox.thin_snapshots(sorted(set(dropped) - inflight))
+
+
+def thin(taken: Sequence[tuple[int, int, int]], now_ms: int, limit_bytes: int) -> list[int]:
+    """Which payloads to drop of (id, taken_ms, bytes), oldest first.
+
+    Everything of the last two hours stays, then one a minute for a day, then one in 8 minutes, the
+    newest of each. Past the limit resolution goes before reach: first those between the minutes,
+    then those between 8 minutes, 16, 32 and so on, of each the oldest first. The newest payload
+    of all always stays.
+    """
+    newest = {_slot(id_, taken_ms, now_ms - taken_ms): id_ for id_, taken_ms, _ in taken}
+    dropped = {id_ for id_, _, _ in taken} - set(newest.values())
+    kept = [each for each in taken if each[0] not in dropped]
+    over = sum(size for _, _, size in kept) - limit_bytes
+    for id_, _, size in _finest_first(kept)[:-1] if over > 0 else ():
+        if over <= 0:
+            break
+        dropped.add(id_)
+        over -= size
+    return sorted(dropped)
+
+
+def _finest_first(taken: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """By the widest grid on which a payload is the newest of its cell, then by age."""
+    rank = dict.fromkeys((id_ for id_, _, _ in taken), 0)
+    for width_ms in _GRIDS_MS:
+        for id_ in {taken_ms // width_ms: id_ for id_, taken_ms, _ in taken}.values():
+            rank[id_] += 1
+    last = taken[-1][0]
+    return sorted(taken, key=lambda each: (each[0] == last, rank[each[0]], each[0]))
+
+
+def _slot(id_: int, taken_ms: int, age_ms: int) -> tuple[int, int]:
+    """Of payloads with the same slot one stays."""
+    if age_ms < _WHOLE_MS:
+        return 0, id_
+    width_ms = _MINUTE_MS if age_ms < _DAY_MS else 8 * _MINUTE_MS
+    return width_ms, taken_ms // width_ms
