@@ -1,0 +1,1 @@
+"""In a region: schedule, run, journal, ship."""

@@ -1,0 +1,303 @@
+"""The pool: the workers of one agent, and what they may do at once.
+
+Nothing here runs a journey's code or Playwright. A worker is given work and time; whatever
+it does, the record is written, and when the time is up it is gone with all it started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+from zipfile import BadZipFile
+
+from prober.agent import process
+from prober.agent.allowance import Allowance, NoCapacity
+from prober.agent.code import Code
+from prober.agent.control import Control, ControlSettings
+from prober.agent.hand import Hand, now
+from prober.agent.redact import Redactor
+from prober.agent.strain import Usual
+from prober.agent.watch import STAGE_S, Listener, Order, Surroundings, Watch
+from prober.model import Outcome, Run
+
+log = logging.getLogger(__name__)
+
+_RETRY_S = 5
+Got = TypeVar("Got")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """When a worker is replaced, the replacement warmed first."""
+
+    runs: int = 50
+    age_s: float = 3600
+    memory_bytes: int = 1_500_000_000
+    slow_close_us: int = 5_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSettings:
+    """How a pool works."""
+
+    #: How browsers start, as `agent.browser.BrowserSettings` takes it.
+    browser: Mapping[str, Any]
+    around: Surroundings
+    control: ControlSettings
+    #: Browser runs side by side.
+    places: int
+    renewal: Renewal = Renewal()
+    #: Where the lock files of the machine's allowance are; None: where all agents look.
+    allowance: Path | None = None
+    #: What workers load copies of; None: they load journeys from where they lie.
+    code: Code | None = None
+
+
+class Pool:
+    """Workers of one agent, and what they may do at once."""
+
+    def __init__(self, settings: PoolSettings, before: Pool | None = None) -> None:
+        """No worker is started yet.
+
+        Args:
+            settings: how it works.
+            before: the one whose place it takes; what that counted is counted on.
+
+        Raises:
+            ProberError: the code that workers are to load is not there any more, or a proxy cannot
+                be used.
+        """
+        self.settings = settings
+        self._redactor = Redactor(settings.around.secrets)
+        self.allowance = Allowance(settings.places, settings.allowance)
+        self.control: Control = Control(settings.control, before.control if before else None)
+        #: How long a page of our own takes in browsers that are well.
+        self.reference: Usual = before.reference if before else Usual()
+        self._root = process.make_temporary_root()
+        self._around = self._with_code(settings.around)
+        self._idle: dict[bool, asyncio.Queue[Hand]] = {
+            True: asyncio.Queue(),
+            False: asyncio.Queue(),
+        }
+        self._sizes = {True: 0, False: 0}
+        self._live: set[Hand] = set()
+        self._tending: set[asyncio.Task[None]] = set()
+        self._cancelled = asyncio.Event()
+        self._number = 0
+        #: Version of the browser of the newest run that had one.
+        self.browser: str = before.browser if before else ""
+        self.renewed: Counter[str] = before.renewed if before else Counter()
+
+    @property
+    def live(self) -> int:
+        """Worker processes alive."""
+        return len(self._live)
+
+    @property
+    def unfit(self) -> bool:
+        """Whether a worker could not have a browser ready."""
+        return any(hand.spent for hand in self._live)
+
+    @property
+    def killed(self) -> int:
+        """Workers that had to be ended from outside."""
+        return self.renewed["killed"]
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was told to end the runs that go on."""
+        return self._cancelled.is_set()
+
+    async def warm(self, *, browser: bool) -> None:
+        """Have the workers of one sort ready: with a browser, or for HTTP journeys only."""
+        self.control.start()
+        while self._sizes[browser] < self.settings.places:
+            self._sizes[browser] += 1
+            try:
+                self._idle[browser].put_nowait(await self._hire(browser))
+            except OSError:
+                self._sizes[browser] -= 1
+                raise
+
+    async def run(self, order: Order, listener: Listener = lambda event: None) -> Run:
+        """Make a run and compose its record, whatever happens.
+
+        Raises:
+            NoCapacity: no worker or no place came free within the order's patience, or before
+                runs were cancelled.
+        """
+        browser = order.journey.needs_browser
+        await self.warm(browser=browser)
+        waited = time.perf_counter()
+        hand = await self._unless_cancelled(self._borrow(browser, order.patience_s))
+        try:
+            left_s = order.patience_s - (time.perf_counter() - waited)
+            place = self._place(browser, left_s)
+            await self._unless_cancelled(place.__aenter__())
+        except NoCapacity:
+            self._idle[browser].put_nowait(hand)
+            raise
+        queue_us = round((time.perf_counter() - waited) * 1e6)
+        watch = Watch(
+            hand,
+            order,
+            self._around,
+            self._cancelled,
+            listener,
+            queue_us,
+            self.control,
+            self.reference,
+        )
+        try:
+            run = await watch.run()
+        finally:
+            task = asyncio.create_task(self._tend(hand, browser, watch, place))
+            self._tending.add(task)
+            task.add_done_callback(self._tending.discard)
+        self.browser = run.regime.get("browser", self.browser)
+        await asyncio.to_thread(self._clear_traces, run)
+        return self._redactor.run(run)
+
+    def cancel(self) -> None:
+        """End the runs that are going on; their records say `cancelled`."""
+        self._cancelled.set()
+
+    async def stop(self) -> None:
+        """End every worker and remove every temporary file."""
+        self.cancel()
+        await self.control.stop()
+        await asyncio.gather(*self._tending, return_exceptions=True)
+        await asyncio.gather(*(hand.stop() for hand in self._live), return_exceptions=True)
+        self._live.clear()
+        await asyncio.to_thread(process.sweep, 0, self._root)
+
+    def _with_code(self, around: Surroundings) -> Surroundings:
+        """With the journeys' files as they were checked, whatever happens to them."""
+        if self.settings.code is None:
+            return around
+        return replace(around, copies=self.settings.code.copy_to(self._root / "journeys"))
+
+    def _clear_traces(self, run: Run) -> None:
+        """Take secrets out of the traces of a run; one that cannot be read is not kept."""
+        for name in run.artefacts:
+            path = self._around.evidence / name
+            if path.suffix == ".zip":
+                try:
+                    self._redactor.archive(path)
+                except (OSError, BadZipFile) as error:
+                    log.warning("%s is dropped: %s", path, error)
+                    path.unlink(missing_ok=True)
+                    path.with_suffix(".part").unlink(missing_ok=True)
+
+    async def _borrow(self, browser: bool, patience_s: float) -> Hand:
+        try:
+            async with asyncio.timeout(patience_s):
+                return await self._idle[browser].get()
+        except TimeoutError as error:
+            raise NoCapacity from error
+
+    async def _unless_cancelled(self, waiting: Coroutine[Any, Any, Got]) -> Got:
+        """What is waited for, or NoCapacity when runs are cancelled first."""
+        got = asyncio.ensure_future(waiting)
+        cancel = asyncio.ensure_future(self._cancelled.wait())
+        try:
+            await asyncio.wait({got, cancel}, return_when=asyncio.FIRST_COMPLETED)
+            if got.done():
+                return got.result()
+            raise NoCapacity
+        finally:
+            cancel.cancel()
+            got.cancel()
+
+    @asynccontextmanager
+    async def _place(self, browser: bool, within_s: float) -> AsyncIterator[None]:
+        if not browser:  # an HTTP journey costs next to nothing
+            yield
+            return
+        async with self.allowance.place(max(0.0, within_s)):
+            yield
+
+    async def _tend(self, hand: Hand, browser: bool, watch: Watch, place: Any) -> None:
+        """Stage the next run while the place is still held; replace a worker that is spent.
+
+        So no neighbour's measurement meets a browser starting.
+        """
+        try:
+            why = watch.lost or self._spent(hand, watch)
+            if self._cancelled.is_set() and watch.lost:
+                await self._retire(hand, kill=True)  # nothing runs any more: no other for it
+            elif self._cancelled.is_set():
+                pass  # `stop` ends it
+            elif why:
+                self.renewed[why] += 1
+                hand = await self._replace(hand, browser, kill=watch.lost is not None)
+            elif browser:
+                await self._stage(hand)
+            self._idle[browser].put_nowait(hand)
+            process.reap()  # what a closed browser left to us
+        finally:
+            await place.__aexit__(None, None, None)
+
+    async def _replace(self, hand: Hand, browser: bool, *, kill: bool) -> Hand:
+        """Another worker for one that is spent, warmed before the old one goes."""
+        if kill:
+            await self._retire(hand, kill=True)
+        while True:
+            try:
+                fresh = await self._hire(browser)
+                break
+            except OSError as error:  # no process or no disk to be had now; runs wait meanwhile
+                log.error("cannot start a worker, trying again in %d s: %s", _RETRY_S, error)
+                await asyncio.sleep(_RETRY_S)
+        if not kill:
+            await self._retire(hand, kill=False)
+        return fresh
+
+    def _spent(self, hand: Hand, watch: Watch) -> str | None:
+        """Why a worker should not make another run."""
+        limits = self.settings.renewal
+        if hand.spent:
+            return hand.spent
+        if self._around.isolation == "process" or hand.runs >= limits.runs:
+            return "runs"
+        if time.monotonic() - hand.born > limits.age_s:
+            return "age"
+        if watch.close_us > limits.slow_close_us:
+            return "slow_close"
+        if watch.outcome is Outcome.INCONCLUSIVE:
+            return "inconclusive"
+        # Reading shared memory of a dozen processes costs milliseconds; not after every run.
+        if hand.runs % 10 == 9 and process.resident_bytes(hand.pid) > limits.memory_bytes:
+            return "memory"
+        return None
+
+    async def _hire(self, browser: bool) -> Hand:
+        self._number += 1
+        temporary = self._root / f"worker-{self._number}"
+        temporary.mkdir(mode=0o700, parents=True)
+        hand = Hand(temporary, self._redactor)
+        await hand.start(self.settings.browser)
+        self._live.add(hand)
+        await hand.expect({"ready"}, now() + STAGE_S)
+        if browser:
+            await self._stage(hand)
+        return hand
+
+    async def _stage(self, hand: Hand) -> None:
+        """Have its browser ready; a failure shows when the next run needs it."""
+        hand.tell({"do": "stage"})
+        event = await hand.expect({"staged", "unstaged"}, now() + STAGE_S)
+        if event is None or event["at"] == "unstaged":
+            log.warning("worker %d: no browser: %s", hand.pid, (event or {}).get("message"))
+            hand.spent = "died" if event is None else "unstaged"
+
+    async def _retire(self, hand: Hand, *, kill: bool) -> None:
+        self._live.discard(hand)
+        await (hand.kill() if kill else hand.stop())

@@ -1,0 +1,45 @@
+"""Keeping evidence within bounds: the oldest goes first.
+
+Only runs that did not pass leave evidence, so what is kept is always of a failure.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+#: As long as the rows of runs that failed.
+AGE_S = 400 * 86_400
+MOST_BYTES = 1_000_000_000
+
+
+class _Kept(NamedTuple):
+    """One run's folder."""
+
+    changed_s: float
+    size: int
+    folder: Path
+
+
+def prune(directory: Path, *, age_s: float = AGE_S, most_bytes: int = MOST_BYTES) -> int:
+    """Remove folders that are too old, then the oldest until the rest fits; how many."""
+    oldest_s = time.time() - age_s
+    room, removed = most_bytes, 0
+    for kept in sorted(_folders(directory), reverse=True):
+        room -= kept.size
+        if room < 0 or kept.changed_s < oldest_s:
+            shutil.rmtree(kept.folder, ignore_errors=True)
+            removed += 1
+    return removed
+
+
+def _folders(directory: Path) -> Iterator[_Kept]:
+    if not directory.is_dir():
+        return
+    for folder in directory.iterdir():
+        if folder.is_dir():
+            size = sum(file.stat().st_size for file in folder.iterdir())
+            yield _Kept(folder.stat().st_mtime, size, folder)

@@ -1,0 +1,393 @@
+"""A worker: runs journeys for the supervisor, one at a time, and says what it saw.
+
+Started by exec with one end of a private socket as its only way in and out. The journey's
+code, Playwright and the secrets of one run live here and nowhere else. A worker may hang or
+die at any moment; the supervisor holds every deadline and writes every record.
+
+Orders in: `setup`, `stage`, `run`, `where`, `stop`. Events out: `ready`, `staged`,
+`unstaged`, `began`, `step`, `stepped`, `assertion`, `judged`, `kept`, `done`, `where`; of
+a run with an intrusion `struck` and `surveyed`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from playwright.sync_api import BrowserContext, Error, Page, TimeoutError
+
+from prober.agent import evidence
+from prober.agent.browser import BrowserSettings, Driver
+from prober.agent.intrusion import Intrusion
+from prober.agent.recorder import KEPT_CHARACTERS, Recorder, TargetAnswered
+from prober.agent.strain import Reading
+from prober.agent.verdict import Finding, Stage, Trouble
+from prober.discovery import Declaration, load
+from prober.errors import InputError, SecretMissing
+from prober.journey import Journey, on_stage
+
+if TYPE_CHECKING:
+    from prober.agent.client import Client
+
+EVIDENCE_S = 5.0
+CLEANUP_S = 10.0
+
+
+class Line:
+    """The socket to the supervisor: one JSON object a line, from any thread."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._lock = threading.Lock()
+        #: Whether the journey's own time was up and its calls were ended.
+        self.past: Callable[[], bool] = lambda: False
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """Send an event."""
+        data = json.dumps(event).encode() + b"\n"
+        with self._lock:
+            self._socket.sendall(data)
+
+    def listen(self, orders: queue.SimpleQueue[dict[str, Any]]) -> None:
+        """Pass orders on; answer `where` at once; end with the supervisor."""
+        with self._socket.makefile("rb") as lines:
+            for line in lines:
+                order = json.loads(line)
+                if order["do"] == "where":
+                    self.tell({"at": "where", **_where(), "past": self.past()})
+                else:
+                    orders.put(order)
+        # The supervisor is gone. The driver closes its browser when this process ends.
+        os._exit(1)
+
+
+@dataclass(slots=True)
+class Worker:
+    """The state of a worker between runs."""
+
+    line: Line
+    settings: dict[str, Any]
+    driver: Driver | None = None
+    _loaded: dict[str, list[Declaration]] = field(default_factory=dict)
+
+    def serve(self, orders: queue.SimpleQueue[dict[str, Any]]) -> None:
+        """Carry out orders until told to stop."""
+        while (order := orders.get())["do"] != "stop":
+            if order["do"] == "stage":
+                self.stage()
+            elif order["do"] == "run":
+                self.run(order)
+        if self.driver:
+            self.driver.stop()
+
+    def stage(self) -> None:
+        """Have a browser and a page ready for the next run."""
+        try:
+            kinds = self.settings["executables"]
+            self._driver().stage(
+                "headless-shell" if "headless-shell" in kinds else next(iter(kinds))
+            )
+        except Exception as error:  # noqa: BLE001  # whatever stops a browser is ours, and is told
+            self.line.tell({"at": "unstaged", "message": _first_lines(error)})
+        else:
+            self.line.tell({"at": "staged"})
+
+    def run(self, order: dict[str, Any]) -> None:
+        """One run, from staging to teardown."""
+        recorder = Recorder(self.line.tell, order["secrets"], order["first_party"])
+        with ExitStack() as stack:
+            intrusion = Intrusion(order["mutation"], recorder, self.line.tell)
+            run = _Run(self, order, recorder, stack, intrusion)
+            finding = run.attempt()
+            self.line.tell({"at": "judged", "finding": finding.to_dict(), **run.seen()})
+            self.line.tell({"at": "kept", **run.keep(finding)})
+            self.line.tell({"at": "cleaned", **run.clean()})
+            reference_us = run.compare(finding)
+            close_us = run.strike(keep_browser=order["keep_browser"])
+        self.line.tell({"at": "done", "close_us": close_us, "reference_us": reference_us})
+
+    def body(self, journey: str, file: str) -> tuple[Journey, Callable[..., object]]:
+        """A journey's function, loaded once per worker.
+
+        Raises:
+            InputError: its file cannot be loaded.
+            LookupError: its file no longer declares it.
+        """
+        if file not in self._loaded:
+            self._loaded[file] = load(Path(file))
+        for definition, body in self._loaded[file]:
+            if definition.name == journey:
+                return definition, body
+        raise LookupError(f"{file} no longer declares a journey {journey!r}")
+
+    def _driver(self) -> Driver:
+        if self.driver is None:
+            settings = self.settings | {"allow_hosts": tuple(self.settings["allow_hosts"])}
+            driver = self.driver = Driver(BrowserSettings(**settings))
+            self.line.past = lambda: driver.deadline.met and not driver.deadline.unanswered
+        return self.driver
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run inside the worker."""
+
+    worker: Worker
+    order: dict[str, Any]
+    recorder: Recorder
+    stack: ExitStack
+    intrusion: Intrusion
+    context: BrowserContext | None = None
+    page: Page | None = None
+    client: Client | None = None
+    regime: dict[str, str] = field(default_factory=dict)
+    phases: dict[str, int] = field(default_factory=dict)
+    host: dict[str, float] = field(default_factory=dict)
+    expectations: int = 0
+
+    def attempt(self) -> Finding:
+        """Prepare, then let the journey's code run; what came of it."""
+        try:
+            definition, body = self.worker.body(self.order["journey"], self.order["file"])
+            self.regime["journey"] = definition.hash
+            resources = self._resources(definition)
+        except (InputError, LookupError) as error:
+            return self._finding(Stage.JOURNEY, Trouble.SCRIPT, error)
+        except Exception as error:  # noqa: BLE001  # before the journey's code, all of it is ours
+            gone = Trouble.BROWSER_GONE if self._driver_works() else Trouble.DRIVER_GONE
+            return self._finding(Stage.LAUNCH, gone, error)
+        return self._perform(definition, body, resources)
+
+    def _perform(
+        self, definition: Journey, body: Callable[..., object], resources: dict[str, Any]
+    ) -> Finding:
+        seconds = self.order["seconds"]
+        before = Reading.take(os.getpid())
+        self.worker.line.tell({"at": "began", "started_ms": time.time_ns() // 1_000_000})
+        deadline = self.worker.driver.deadline if self.context and self.worker.driver else None
+        error: BaseException | None = None
+        ends = time.monotonic() + seconds
+        self._give_client(seconds)
+        with on_stage(self.recorder), ExitStack() as limits:
+            if deadline:
+                limits.enter_context(deadline.of(seconds, self.intrusion.patience_s))
+            try:
+                body(**{name: resources[name] for name in definition.parameters})
+            except BaseException as raised:  # noqa: BLE001  # whatever the author's code raises
+                error = raised
+            late = time.monotonic() > ends
+            self.host |= Reading.take(os.getpid()).since(before)
+            self.intrusion.stop()
+        swallowed = late or bool(deadline and deadline.met)
+        self.expectations = deadline.expectations if deadline else 0
+        if error is None and self.recorder.refused:
+            error = TargetAnswered(self.recorder.refused)
+        if error is not None:
+            return self._finding(Stage.JOURNEY, self._trouble(error), error)
+        finding = self._finding(Stage.ENDED, self._caught(), None)
+        return self._with_limits(finding, definition, swallowed=swallowed)
+
+    def _with_limits(self, finding: Finding, definition: Journey, *, swallowed: bool) -> Finding:
+        limit_ms = definition.max_duration_ms
+        took_us = self.recorder.duration_us
+        too_slow = limit_ms is not None and took_us > limit_ms * 1000
+        message = f"took {took_us / 1e6:.3f} s, allowed are {limit_ms} ms" if too_slow else None
+        return replace(finding, message=message, too_slow=too_slow, swallowed_deadline=swallowed)
+
+    def _resources(self, definition: Journey) -> dict[str, Any]:
+        """What the journey asks for by parameter name."""
+        resources: dict[str, Any] = {}
+        if "http" in definition.parameters:
+            from prober.agent.client import Client  # only HTTP journeys pay for httpx
+
+            headers = {"user-agent": self.worker.settings["user_agent_suffix"]}
+            base_url = self.worker.settings["base_url"]
+            self.client = Client(self.recorder, base_url=base_url, headers=headers)
+            self.intrusion.into_client(self.client)
+            resources["http"] = self.stack.enter_context(self.client)
+        if definition.needs_browser:
+            driver = self.worker._driver()
+            driver.stage(definition.browser)
+            self.context, self.page = driver.take(self.recorder)
+            self.intrusion.into_browser(self.context)
+            if self.order["trace"]:
+                evidence.start_trace(self.context)
+            self.phases = {"launch": driver.launch_us, "context": driver.context_us}
+            self.host = {"launch": driver.launch_times} if driver.launch_times else {}
+            self.regime["browser"] = driver.version
+            resources |= {"page": self.page, "context": self.context}
+        return resources
+
+    def _trouble(self, error: BaseException) -> Trouble:
+        """What an exception means, by its type and by what the browser reported."""
+        if isinstance(error, SecretMissing):
+            return Trouble.SECRET
+        driver = self.worker.driver if self.context else None
+        met = driver is not None and driver.deadline.met  # before `_gone` asks with another one
+        if driver and isinstance(error, Error | AssertionError) and (gone := self._gone(driver)):
+            return gone
+        if self.recorder.refused:
+            return Trouble.HTTP_STATUS
+        if isinstance(error, Error | AssertionError) and self.recorder.unreachable:
+            return Trouble.NETWORK
+        if isinstance(error, AssertionError):
+            return Trouble.TIMEOUT if met else Trouble.ASSERTION
+        if isinstance(error, TimeoutError):
+            return Trouble.TIMEOUT
+        return _http_trouble(error)
+
+    def _caught(self) -> Trouble | None:
+        """What an assertion that did not hold, and that the journey caught, may be owed to."""
+        driver = self.worker.driver if self.context else None
+        return self._gone(driver) if driver and False in self.recorder.held.values() else None
+
+    def _gone(self, driver: Driver) -> Trouble | None:
+        """Whether browser or driver gave way under the journey."""
+        if driver.crashed:
+            return Trouble.PAGE_CRASH
+        if not driver.driver_answers():
+            return Trouble.DRIVER_GONE
+        # A browser that stands still is still connected, and the driver ends an `expect` by
+        # its own watch: only asking tells it from a page that does not show what it should.
+        if not driver.connected or not driver.answers():
+            return Trouble.BROWSER_GONE
+        return None
+
+    def _give_client(self, seconds: float) -> None:
+        if self.client:
+            self.client.ends = time.monotonic() + seconds
+
+    def _driver_works(self) -> bool:
+        return self.worker.driver is not None and self.worker.driver.driver_answers()
+
+    def _finding(
+        self, stage: Stage, trouble: Trouble | None, error: BaseException | None
+    ) -> Finding:
+        if self.context and self.worker.driver and (trouble or not self.recorder.requests):
+            self.worker.driver.awaited(self.context, self.recorder)
+        return Finding(
+            stage=stage,
+            trouble=trouble,
+            message=_first_lines(error) if error else None,
+            step=self.recorder.step_name,
+            asked_target=self.recorder.requests > 0,
+            steps=len(self.recorder.steps),
+            assertions=self.recorder.asserts + self.expectations,
+        )
+
+    def seen(self) -> dict[str, Any]:
+        """What the browser and the client reported, for the record."""
+        return {
+            "duration_us": self.recorder.duration_us,
+            "responses": dict(self.recorder.responses),
+            "third_party": dict(self.recorder.third_party),
+            "console": self.recorder.console,
+            "requests": self.recorder.failed_requests,
+            "phases": self.phases,
+            "regime": self.regime,
+            "host": self.host,
+        }
+
+    def keep(self, finding: Finding) -> dict[str, Any]:
+        """Take the evidence of a run that did not pass."""
+        start = time.perf_counter()
+        files: list[str | None] = []
+        if self.context and self.page and self.worker.driver:
+            folder = Path(self.order["evidence"])
+            with self.worker.driver.deadline.of(EVIDENCE_S):
+                if finding.trouble and not self.page.is_closed():
+                    files.append(evidence.screenshot(self.page, folder))
+                if self.order["trace"]:
+                    files.append(evidence.stop_trace(self.context, folder))
+        took_us = round((time.perf_counter() - start) * 1e6)
+        return {"files": [name for name in files if name], "evidence_us": took_us}
+
+    def clean(self) -> dict[str, Any]:
+        """Run what the journey left to clean up, newest first; its failure is only told."""
+        start = time.perf_counter()
+        errors = []
+        with ExitStack() as limits:
+            if self.context and self.worker.driver:
+                limits.enter_context(self.worker.driver.deadline.of(CLEANUP_S))
+            self._give_client(CLEANUP_S)
+            limits.enter_context(on_stage(self.recorder))
+            for action in reversed(self.recorder.cleanups):
+                try:
+                    action()
+                except Exception as error:  # noqa: BLE001  # the author's code, after the verdict
+                    errors.append(_first_lines(error))
+        took_us = round((time.perf_counter() - start) * 1e6)
+        return {"errors": errors, "cleanup_us": took_us if self.recorder.cleanups else 0}
+
+    def compare(self, finding: Finding) -> int:
+        """How long a page of our own takes in this browser, in µs; 0 where that tells nothing."""
+        wanted = finding.trouble or finding.too_slow or self.order["compare"]
+        if wanted and self.context and self.worker.driver:
+            return self.worker.driver.reference_us(self.context)
+        return 0
+
+    def strike(self, *, keep_browser: bool) -> int:
+        """Take the run's context down; how long it took."""
+        start = time.perf_counter()
+        if self.context and self.worker.driver:
+            self.worker.driver.strike(self.context, keep_browser=keep_browser)
+        return round((time.perf_counter() - start) * 1e6)
+
+
+def _http_trouble(error: BaseException) -> Trouble:
+    """What an exception of httpx means; anything else is the script's."""
+    httpx = sys.modules.get("httpx")
+    if httpx is None:
+        return Trouble.SCRIPT
+    if isinstance(error, httpx.TimeoutException):
+        return Trouble.TIMEOUT
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return Trouble.SCRIPT  # the author's address or header is none
+    if isinstance(error, httpx.RequestError):
+        return Trouble.NETWORK
+    return Trouble.HTTP_STATUS if isinstance(error, httpx.HTTPStatusError) else Trouble.SCRIPT
+
+
+def _first_lines(error: BaseException) -> str:
+    """What an exception says, for people, in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = " · ".join(lines[:4])[:KEPT_CHARACTERS]
+    if isinstance(error, Error | AssertionError | TargetAnswered | InputError):
+        return said or type(error).__name__
+    return f"{type(error).__name__}: {said}"
+
+
+def _where() -> dict[str, Any]:
+    """Where the main thread is: in its own code, or waiting for Playwright."""
+    frame: FrameType | None = sys._current_frames()[threading.main_thread().ident or 0]
+    stack = traceback.extract_stack(frame)
+    waiting = any("playwright" in entry.filename for entry in stack[-12:])
+    last = [f"{Path(e.filename).name}:{e.lineno} in {e.name}" for e in stack[-3:]]
+    return {"waiting": waiting, "stack": last}
+
+
+def main(descriptor: int) -> None:
+    """Serve the supervisor at the other end of an inherited socket."""
+    line = Line(descriptor)
+    orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=line.listen, args=(orders,), daemon=True).start()
+    setup = orders.get()
+    worker = Worker(line, setup["settings"])
+    line.tell({"at": "ready", "pid": os.getpid()})
+    worker.serve(orders)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,152 @@
+"""What is kept of a run that did not pass, and what is not in it."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from prober.model import Cause, Phase
+from tests.faults.bench import SECRETS, Bench, failed
+
+pytestmark = pytest.mark.browser
+MASK = (255, 0, 255)
+
+
+def pixels(path: Path) -> list[list[tuple[int, ...]]]:
+    """The colours of a PNG of 8 bits, row by row."""
+    data = path.read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    at, packed = 8, b""
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        body = data[at + 8 : at + 8 + length]
+        if kind == b"IHDR":
+            width, height, _, colour = struct.unpack(">IIBB", body[:10])
+        packed += body if kind == b"IDAT" else b""
+        at += length + 12
+    return _unfiltered(zlib.decompress(packed), width, height, {2: 3, 6: 4}[colour])
+
+
+def _unfiltered(raw: bytes, width: int, height: int, deep: int) -> list[list[tuple[int, ...]]]:
+    above, rows, stride = bytearray(width * deep), [], width * deep + 1
+    for y in range(height):
+        kind, line = raw[y * stride], bytearray(raw[y * stride + 1 : (y + 1) * stride])
+        for x in range(len(line)):
+            left, corner = (line[x - deep], above[x - deep]) if x >= deep else (0, 0)
+            line[x] = (line[x] + _predicted(kind, left, above[x], corner)) % 256
+        rows.append([tuple(line[x : x + 3]) for x in range(0, len(line), deep)])
+        above = line
+    return rows
+
+
+def _predicted(kind: int, left: int, up: int, corner: int) -> int:
+    if kind < 4:
+        return (0, left, up, (left + up) // 2)[kind]
+    return min((left, up, corner), key=lambda value: abs(left + up - corner - value))
+
+
+def test_a_screenshot_shows_no_password(make_bench: object) -> None:
+    assert callable(make_bench)
+    bench: Bench = make_bench("viewport: {width: 320, height: 160}")
+    run = bench.run(
+        """
+        def typed(page: Page):
+            with step("open"):
+                page.goto("/password")
+                page.locator("[type=password]").fill(secret("password"))
+                page.locator("[type=text]").fill("in the open")
+                assert False
+        """,
+        options="secrets=['password']",
+    )
+    picture = pixels(bench.evidence(run, "screenshot.png"))
+    assert {colour for row in picture[2:38] for colour in row[2:298]} == {MASK}
+    assert MASK not in {colour for row in picture[60:] for colour in row}
+    assert len({colour for row in picture[100:140] for colour in row[:298]}) > 2
+
+
+def test_a_page_that_is_waited_for_is_drawn_all_the_same(bench: Bench) -> None:
+    run = bench.run(
+        """
+        def waits(page: Page):
+            with step("open"):
+                page.goto("/")
+                page.goto("/hang")
+        """,
+        timeout="3s",
+    )
+    assert failed(run) == Cause.TIMEOUT
+    assert bench.evidence(run, "screenshot.png").stat().st_size > 0
+    assert run.phases[Phase.EVIDENCE] < 5_000_000
+
+
+def test_console_and_failed_requests_are_kept(bench: Bench) -> None:
+    run = bench.run("""
+        def noisy(page: Page):
+            with step("open"):
+                with page.expect_event("pageerror"), page.expect_event("requestfailed"):
+                    page.goto("/noisy")
+                page.wait_for_timeout(100)
+                assert False, "look"
+    """)
+    console = run.evidence["console"]
+    assert any("it broke" in line for line in console)
+    assert any("boom" in line for line in console)
+    assert not any("chat" in line for line in console)
+    assert any("/cut" in line for line in run.evidence["requests"])
+
+
+def test_a_trace_can_be_opened_and_holds_no_secret(bench: Bench) -> None:
+    run = bench.run(
+        """
+        def typed(page: Page):
+            with step("open"):
+                page.goto("/password?" + secret("token"))
+                page.locator("[type=password]").fill(secret("password"))
+                page.locator("[type=text]").fill(secret("token"))
+                page.evaluate("s => { document.title = s }", secret("password"))
+                assert False
+        """,
+        options="secrets=['password', 'token']",
+        trace=True,
+    )
+    with ZipFile(bench.evidence(run, "trace.zip")) as trace:
+        assert trace.testzip() is None
+        assert "trace.trace" in trace.namelist()
+        everything = b"".join(trace.read(name) for name in trace.namelist()).decode("latin-1")
+    assert SECRETS["token"] not in everything
+    assert "s<w>&" not in everything
+    assert "[password]" in everything
+
+
+def test_no_text_of_a_record_holds_a_secret(bench: Bench) -> None:
+    run = bench.run(
+        """
+        def leaks(page: Page):
+            with step("open " + secret("token")):
+                page.goto("/password?" + secret("token"))
+                page.evaluate("s => console.error(s)", secret("password"))
+                page.evaluate("fetch('/cut?' + document.location.search).catch(() => 0)")
+                assert secret("token") == secret("password"), secret("token") + secret("password")
+        """,
+        options="secrets=['password', 'token']",
+    )
+    assert SECRETS["token"] not in run.to_json()
+    assert "s<w>&" not in run.to_json()
+    assert run.step == "open [token]"
+    assert run.message == "[token][password]"
+
+
+def test_what_cannot_be_written_costs_only_the_evidence(make_bench: object) -> None:
+    assert callable(make_bench)
+    bench: Bench = make_bench()
+    data = bench.settings.around.evidence.parent
+    data.parent.mkdir(parents=True, exist_ok=True)
+    data.write_text("a file in the way")
+    run = bench.run("def wrong(page: Page):\n    page.goto('/')\n    assert False")
+    assert failed(run) == Cause.ASSERTION
+    assert run.artefacts == ()
