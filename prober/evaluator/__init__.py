@@ -1,0 +1,1 @@
+"""Where runs of all regions are judged and shown."""

@@ -1,0 +1,160 @@
+"""Asides: what is shown beside a judgement and has no part in it.
+
+Some of it is slow to find out, so it is looked for now and then, and not when somebody asks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self, TypeVar
+
+from prober.errors import SourceUnavailable
+from prober.evaluator.backend import Backend
+from prober.evaluator.comparison import Comparing, Comparison
+from prober.evaluator.flakes import Flakes, flakes
+from prober.evaluator.losses import Losses, losses
+from prober.evaluator.plain import exact
+from prober.evaluator.rates import Rates, servers
+from prober.evaluator.sources import Source
+from prober.slo.alert import alert_window
+from prober.slo.contract import Contract
+from prober.slo.moment import iso
+from prober.slo.regime import Change, Median
+
+#: Records have so long to arrive.
+_SETTLED_MS: Final = 60_000
+#: Of changes the newest are told: so many, and of those with a step in latency, as text, so many.
+_CHANGES: Final = 100
+_STEPS: Final = 5
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """What is shown beside the judgement of a contract."""
+
+    #: With what its servers say; None: the contract names nothing to compare with.
+    comparison: Comparison | None = None
+    #: What became of failures that were tried again; None: nobody can tell.
+    flakes: Flakes | None = None
+    #: What was not found out of late; None: nobody can tell.
+    losses: Losses | None = None
+    #: When what measured changed in the window that alerts guard, oldest first.
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know, in lines of text."""
+        lost = (self.losses.coverage, self.losses.validity) if self.losses else ()
+        flaky = self.flakes.text if self.flakes else ""
+        steps = [change.text for change in self.changes if change.text]
+        return [text for text in (*lost, flaky, *steps[-_STEPS:]) if text]
+
+    def to_dict(self, as_of_ms: int) -> dict[str, Any]:
+        """Plain values."""
+        comparison, flakes, losses = self.comparison, self.flakes, self.losses
+        return {
+            "notes": self.notes,
+            "losses": losses and losses.to_dict(),
+            "changes": [_change(change) for change in self.changes[-_CHANGES:]],
+            "agreement": comparison and comparison.to_dict(as_of_ms),
+            "confirmations": flakes and flakes.to_dict(),
+        }
+
+
+#: Of a contract that nobody has looked at yet.
+NOTHING = Aside()
+
+
+class Asides:
+    """Looks at every contract; one thread looks, any may read `found`."""
+
+    def __init__(
+        self, contracts: Iterable[Contract], source: Source, backend: Backend | None
+    ) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            contracts: which.
+            source: what knows the runs.
+            backend: what knows the servers' metrics; None: nobody said.
+        """
+        self._contracts, self._source, self._backend = tuple(contracts), source, backend
+        self._comparing = {
+            each.name: Comparing(each, view, source, Rates(backend, view.query))
+            for each in self._contracts
+            if (view := each.server_view)
+        }
+        #: By contract, as of the last look; replaced as a whole.
+        self.found: Mapping[str, Aside] = {}
+
+    @classmethod
+    def connect(
+        cls,
+        contracts: Iterable[Contract],
+        source: Source,
+        address: str | None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> Self:
+        """With the servers' metrics from where the environment says, or else from an address.
+
+        Raises:
+            InputError: that cannot be used.
+        """
+        found = tuple(contracts)
+        wanted = any(contract.server_view for contract in found)
+        return cls(found, source, servers(address, environ) if wanted else None)
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._backend:
+            self._backend.close()
+
+    def look(self, now_ms: int) -> None:
+        """Find out how things stand; slow."""
+        self.found = {each.name: self._look(each, now_ms) for each in self._contracts}
+
+    def _look(self, contract: Contract, now_ms: int) -> Aside:
+        comparing = self._comparing.get(contract.name)
+        comparison = comparing.look(now_ms) if comparing else None
+        with self._source.at_one_moment():
+            return Aside(
+                comparison=comparison,
+                flakes=_told(lambda: flakes(contract, self._source, now_ms)),
+                losses=_told(lambda: self._losses(contract, now_ms - _SETTLED_MS)),
+                changes=_told(lambda: self._changes(contract, now_ms)) or (),
+            )
+
+    def _changes(self, contract: Contract, now_ms: int) -> tuple[Change, ...]:
+        return self._source.changes(contract.journey, alert_window(contract).span(now_ms))
+
+    def _losses(self, contract: Contract, as_of_ms: int) -> Losses:
+        slowest_ms = max(self._source.periods(contract.journey, as_of_ms).values(), default=None)
+        return losses(contract, self._source, slowest_ms, as_of_ms)
+
+
+def _change(change: Change) -> dict[str, Any]:
+    """Plain values."""
+    return {
+        "region": change.region,
+        "at": iso(change.at_ms),
+        "at_ms": change.at_ms,
+        "what": {key: list(was_and_is) for key, was_and_is in change.what.items()},
+        "before": _median(change.before),
+        "after": _median(change.after),
+        "moved": exact(change.moved),
+    }
+
+
+def _median(found: Median | None) -> dict[str, Any] | None:
+    return found and {"runs": found.runs, "median_us": int(found.middle_us)}
+
+
+def _told(ask: Callable[[], Answer]) -> Answer | None:
+    """What a source says; None when it cannot."""
+    try:
+        return ask()
+    except SourceUnavailable:
+        return None

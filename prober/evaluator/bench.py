@@ -1,0 +1,206 @@
+"""The bench: everything that judges by the contracts in force, replaced as a whole.
+
+A request is answered by one set of contracts from beginning to end. What outlives a set: the
+journal, what regions claimed, the audit log, and what alerts have told or wait to tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from prober.errors import AuditBroken
+from prober.evaluator.alerts import Alerts
+from prober.evaluator.api import Api
+from prober.evaluator.asides import Asides
+from prober.evaluator.audit import AUDIT, AuditLog
+from prober.evaluator.board import Board, Claims
+from prober.evaluator.desk import Desk
+from prober.evaluator.ingest import Ingest
+from prober.evaluator.promql import PromSource
+from prober.evaluator.request import check_token
+from prober.evaluator.verbs import VERBS
+from prober.evaluator.vitals import Vitals
+from prober.evaluator.web import app
+from prober.journal.journal import Journal
+from prober.journal.tally import rules_of
+from prober.journal.view import View
+from prober.reload import Reload
+from prober.slo.contract import Contract
+from prober.slo.difference import differences
+from prober.slo.exclusion import Exclusion
+
+Read = Callable[[], tuple[Contract, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sitting:
+    """One set of contracts, and what judges by it."""
+
+    contracts: tuple[Contract, ...]
+    source: PromSource | None
+    board: Board
+    desk: Desk
+    asides: Asides
+
+    def close(self) -> None:
+        """Close the connections to backends."""
+        self.asides.close()
+        if self.source:
+            self.source.close()
+
+
+class Bench:
+    """Answers every request, by the contracts that are in force when it comes."""
+
+    def __init__(
+        self,
+        contracts: tuple[Contract, ...],
+        read: Read,
+        journal: Journal,
+        view: View,
+        data: Path,
+        *,
+        token: str | None = None,
+        source: str | None = None,
+    ) -> None:
+        """Judge by some contracts.
+
+        Args:
+            contracts: those in force.
+            read: them as their files are later on; raises InputError.
+            journal: takes records in.
+            view: the same journal.
+            data: directory of the audit log.
+            token: what writers must show.
+            source: address of a PromQL backend to judge from; None: the journal.
+
+        Raises:
+            InputError: the address cannot be used.
+        """
+        self._read, self._view, self._address, self._token = read, view, source, token
+        self._journal, self._audit = journal, AuditLog(data / AUDIT)
+        self._claims = Claims()
+        self._ingest = Ingest(journal, self._claims, token)
+        self.reload = Reload(self._renew)
+        self._before: _Sitting | None = None
+        self._sitting = self._sit(contracts)
+        board, judged_from = self._sitting.board, self._sitting.desk.source
+        self.alerts = Alerts.restore(contracts, judged_from, self._audit, board.exclusions)
+        self.vitals = Vitals(journal, self.alerts, self.reload, lambda: self._ingest.trouble)
+        self._app = self._served(self._sitting)
+
+    @property
+    def contracts(self) -> tuple[Contract, ...]:
+        """Those in force."""
+        return self._sitting.contracts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self._app(scope, receive, send)
+
+    def close(self) -> None:
+        """Close the connections to backends."""
+        for sitting in (self._before, self._sitting):
+            if sitting:
+                sitting.close()
+
+    def look_aside(self, now_ms: int) -> None:
+        """Find out what is shown beside judgements; slow."""
+        self._sitting.asides.look(now_ms)
+
+    async def _renew(self) -> Iterable[str]:
+        """Read the contracts again and judge by them, if all are right; what changed."""
+        wanted = await asyncio.to_thread(self._read)
+        changed = list(differences(self.contracts, wanted))
+        if changed:
+            await asyncio.to_thread(self._take_over, wanted)
+        return changed
+
+    def _take_over(self, wanted: tuple[Contract, ...]) -> None:
+        sitting = self._sit(wanted)
+        try:
+            self._journal.judge_by(rules_of(wanted))
+        except BaseException:
+            sitting.close()
+            raise
+        self.alerts.judge_by(wanted, sitting.desk.source, sitting.board.exclusions)
+        if self._before:
+            self._before.close()
+        self._before = self._sitting  # requests may still ask it
+        self._sitting, self._app = sitting, self._served(sitting)
+
+    def _sit(self, contracts: tuple[Contract, ...]) -> _Sitting:
+        source = None
+        if self._address is not None:
+            source = PromSource.connect(self._address, rules_of(contracts))
+        board = Board(
+            contracts,
+            self._view,
+            self._claims,
+            _note(self._journal),
+            trouble=self._trouble,
+            source=source,
+        )
+        desk = Desk(contracts=contracts, source=board.judges_from, audit=self._audit, verbs=VERBS)
+        board.exclusions = _excluded(desk, board)
+        asides = Asides.connect(contracts, board.judges_from, self._address)
+        board.asides = lambda: asides.found
+        return _Sitting(contracts, source, board, desk, asides)
+
+    def _served(self, sitting: _Sitting) -> ASGIApp:
+        sitting.board.alerts = lambda: self.alerts.groups
+        reload = Route("/-/reload", self._asked, methods=["POST"])
+        routes = [*self._ingest.routes(), *Api(sitting.desk, self._token).routes(), reload]
+        return app(sitting.board, self.vitals, routes)
+
+    async def _asked(self, request: Request) -> Response:
+        """`POST /-/reload`: the same as SIGHUP, with an answer."""
+        try:
+            check_token(request, self._token)
+        except HTTPException as error:
+            return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+        if self._token is None and "origin" in request.headers:
+            return JSONResponse({"error": "pages may not ask for this"}, 403)
+        answer = await self.reload.attempt()
+        return JSONResponse(answer.to_dict(), answer.status)
+
+    def _trouble(self) -> str:
+        problems = self.reload.problems
+        if not problems:
+            return ""
+        more = f", and {len(problems) - 1} more" if problems[1:] else ""
+        return (
+            "The contracts as they are now were refused, those of before are in force: "
+            f"{problems[0]}{more}."
+        )
+
+
+def _note(journal: Journal) -> str:
+    mishap = journal.mishap
+    if not mishap:
+        return ""
+    aside = f" and set aside as {mishap.set_aside}" if mishap.set_aside else ""
+    instead = f"the backup {mishap.backup} took its place" if mishap.backup else "counts begin anew"
+    return f"The journal was damaged{aside}: {instead}."
+
+
+def _excluded(desk: Desk, board: Board) -> Callable[[], tuple[Exclusion, ...]]:
+    """What is excluded; nothing, and the board says why, when the audit log cannot be trusted."""
+
+    def exclusions() -> tuple[Exclusion, ...]:
+        try:
+            return desk.exclusions()
+        except AuditBroken as error:
+            board.note = f"{error}. Until then nothing is excluded, and no gate decides."
+            return ()
+
+    return exclusions

@@ -1,0 +1,257 @@
+"""The board: every contract judged at one moment, with the runs behind it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from prober import conventions as names
+from prober.evaluator import plain
+from prober.evaluator.alerts import Group
+from prober.evaluator.asides import NOTHING, Aside
+from prober.evaluator.evaluate import evaluate
+from prober.evaluator.journal_source import JournalSource
+from prober.evaluator.once import Once
+from prober.evaluator.result import Evaluation
+from prober.evaluator.sources import Source
+from prober.evaluator.wording import headline, summary
+from prober.journal.view import View
+from prober.model import Outcome, Run
+from prober.slo.contract import Contract
+from prober.slo.exclusion import Exclusion
+from prober.slo.moment import iso
+from prober.slo.state import URGENCY, State
+
+#: As many outcomes as fit on a line.
+STRIP = 40
+FRESH_MS = 1000
+#: What is far away is asked less often: agents report every 15 s.
+FRESH_AFAR_MS = 15_000
+#: A run is missed only so long after it was claimed: its record may still be on the way.
+PATIENCE_MS = 60_000
+
+#: A journey and a region.
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """How many runs a region says it has counted."""
+
+    total: int
+    #: What it said a minute ago or earlier, so that these must have arrived by now.
+    overdue: int
+
+
+@dataclass(slots=True)
+class Claims:
+    """What regions say they have counted, since this process began to listen."""
+
+    #: By place: (received, total), oldest first.
+    _heard: dict[Place, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def hear(self, place: Place, total: int, now_ms: int) -> None:
+        """Note a claim; totals only grow, so a smaller one is an older one."""
+        heard = self._heard.setdefault(place, [])
+        if not heard or total > heard[-1][1]:
+            heard.append((now_ms, total))
+
+    def now(self, now_ms: int) -> dict[Place, Claim]:
+        """Every claim, as it stands."""
+        claims = {}
+        for place, heard in list(self._heard.items()):
+            old = [total for received_ms, total in heard if received_ms <= now_ms - PATIENCE_MS]
+            del heard[: max(0, len(old) - 1)]
+            claims[place] = Claim(heard[-1][1], old[-1] if old else 0)
+        return claims
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A journey in a region: its last runs, and whether all of them are here."""
+
+    region: str
+    runs: tuple[Run, ...]
+    #: Runs in the journal, and runs the region has counted; None: it has not said.
+    held: int
+    claim: Claim | None
+    #: Since the slot of the newest run; None: there is no run.
+    age_ms: int | None
+    #: From slot to slot; None: no slot is due.
+    every_ms: int | None
+
+    @property
+    def late(self) -> bool:
+        """Whether three slots went by without a run."""
+        if self.age_ms is None or self.every_ms is None:
+            return self.every_ms is not None
+        return self.age_ms > 3 * self.every_ms
+
+    @property
+    def missing(self) -> int:
+        """Runs that should have arrived by now and have not."""
+        return max(0, self.claim.overdue - self.held) if self.claim else 0
+
+    @property
+    def trouble(self) -> Run | None:
+        """The newest of the runs shown that did not pass."""
+        return next((run for run in self.runs if run.outcome is not Outcome.PASSED), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "region": self.region,
+            "held": self.held,
+            "claimed": self.claim.total if self.claim else None,
+            "missing": self.missing,
+            "age_ms": self.age_ms,
+            "late": self.late,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What the page and `prober status` show."""
+
+    as_of_ms: int
+    evaluations: tuple[Evaluation, ...]
+    #: By journey.
+    rows: Mapping[str, tuple[Row, ...]]
+    #: What a person should know about the journal; empty when nothing.
+    note: str
+    #: By contract, as of the last look; empty where nobody looks all the time.
+    alerts: tuple[Group, ...] = ()
+    #: By contract: what is shown beside its judgement, as of the last look.
+    asides: Mapping[str, Aside] = field(default_factory=dict)
+
+    def aside(self, slo: str) -> Aside:
+        """What is shown beside the judgement of a contract."""
+        return self.asides.get(slo, NOTHING)
+
+    @property
+    def state(self) -> State:
+        """The most urgent state there is."""
+        return min((each.state for each in self.evaluations), key=URGENCY.index)
+
+    @property
+    def headline(self) -> str:
+        """Whether to work on features or on reliability."""
+        return headline(self.evaluations)
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        return summary(self.evaluations)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as `--json` and the API give them."""
+        return {
+            "headline": self.headline,
+            "summary": self.summary,
+            "note": self.note,
+            "as_of": iso(self.as_of_ms),
+            "as_of_ms": self.as_of_ms,
+            "alerts": [group.to_dict() for group in self.alerts],
+            "slos": [
+                plain.evaluation(each) | self.aside(each.contract.name).to_dict(self.as_of_ms)
+                for each in self.evaluations
+            ],
+            "journeys": {
+                journey: [row.to_dict() for row in rows] for journey, rows in self.rows.items()
+            },
+        }
+
+
+@dataclass(slots=True)
+class Board:
+    """Judges on demand; between two answers the journal grew, or a second passed."""
+
+    contracts: tuple[Contract, ...]
+    #: The runs to show; None: there is no journal.
+    view: View | None
+    claims: Claims = field(default_factory=Claims)
+    note: str = ""
+    #: What else a person should know now; empty when nothing.
+    trouble: Callable[[], str] = str
+    clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    #: Those in force.
+    exclusions: Callable[[], Iterable[Exclusion]] = tuple
+    #: What there is to tell.
+    alerts: Callable[[], tuple[Group, ...]] = tuple
+    #: What is shown beside judgements, by contract.
+    asides: Callable[[], Mapping[str, Aside]] = dict
+    #: What is judged from; None: the journal.
+    source: Source | None = None
+    _status: Status | None = None
+    _seq: int = -1
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def status(self) -> Status:
+        """How things stand; safe to call from several threads."""
+        with self._lock:
+            now_ms, old = self.clock(), self._status
+            grows = self.view if self.source is None else None
+            seq = grows.newest_seq() if grows else 0
+            fresh_ms = FRESH_MS if grows else FRESH_AFAR_MS
+            if old is None or seq != self._seq or now_ms - old.as_of_ms >= fresh_ms:
+                self._status, self._seq = self._judge(now_ms), seq
+            assert self._status is not None
+            return self._status
+
+    def _judge(self, now_ms: int) -> Status:
+        source, excluded = self.judges_from, tuple(self.exclusions())
+        with source.at_one_moment():
+            once = Once(source)
+            evaluations = [
+                evaluate(contract, once, now_ms, exclusions=excluded) for contract in self.contracts
+            ]
+            return Status(
+                as_of_ms=now_ms,
+                evaluations=tuple(sorted(evaluations, key=lambda each: URGENCY.index(each.state))),
+                rows=self._rows(source, now_ms) if isinstance(source, JournalSource) else {},
+                note=" ".join(filter(None, (self.note, self.trouble()))),
+                alerts=self.alerts(),
+                asides=self.asides(),
+            )
+
+    @property
+    def judges_from(self) -> Source:
+        """What it judges from."""
+        if self.source is None:
+            assert self.view, "a board judges from a journal or from another source"
+            return JournalSource(self.view)
+        return self.source
+
+    def _rows(self, source: JournalSource, now_ms: int) -> dict[str, tuple[Row, ...]]:
+        held, claims = _held(source.view.counters()), self.claims.now(now_ms)
+        rows = {}
+        for journey in sorted({contract.journey for contract in self.contracts}):
+            recent = source.recent(journey, now_ms, STRIP)
+            periods = source.periods(journey, now_ms)
+            regions = {*recent, *(region for name, region in claims if name == journey)}
+            rows[journey] = tuple(
+                Row(
+                    region=region,
+                    runs=(runs := recent.get(region, ())),
+                    held=held[journey, region],
+                    claim=claims.get((journey, region)),
+                    age_ms=now_ms - runs[0].id.slot_ms if runs else None,
+                    every_ms=periods.get(region),
+                )
+                for region in sorted(regions)
+            )
+        return rows
+
+
+def _held(counters: Iterable[tuple[str, str, int]]) -> Counter[Place]:
+    held: Counter[Place] = Counter()
+    for metric, attributes, value in counters:
+        if metric == names.RUNS.name:
+            series = json.loads(attributes)
+            held[series[names.JOURNEY], series[names.REGION]] += value
+    return held

@@ -1,0 +1,242 @@
+"""The evaluator: a journal of all regions' runs, an OTLP endpoint, and the page about both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from prober.access import bracketed, is_loopback, listen
+from prober.errors import InputError, JournalCorrupt, ProberError, Problem
+from prober.evaluator.bench import Bench
+from prober.evaluator.vitals import ALERTS, HEARTBEAT
+from prober.journal.journal import Journal
+from prober.journal.tally import rules_of
+from prober.journal.view import View
+from prober.slo.contract import Contract
+from prober.slo.format import load_contracts
+
+JOURNAL = "journal.db"
+#: For requests that are under way when the end comes.
+GRACE_S = 3
+_HOUR_S = 3600.0
+#: How often alerts are judged.
+_LOOK_S = 15.0
+#: How often what is shown beside judgements is looked for.
+_ASIDE_S = 60.0
+_logger = logging.getLogger("prober")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How an evaluator is run."""
+
+    #: Directory of `*.slo.yaml` files.
+    contracts: Path
+    #: Directory of the journal.
+    data: Path
+    host: str = "127.0.0.1"
+    #: 0 takes a free one.
+    port: int = 8750
+    #: What senders must show; None only on a loopback address.
+    token: str | None = None
+    #: Address of a PromQL backend to judge from; None: the journal.
+    source: str | None = None
+
+
+async def serve(
+    settings: Settings,
+    ready: Callable[[str], None] = print,
+    *,
+    stop: asyncio.Event,
+    reload: asyncio.Event,
+) -> None:
+    """Serve until told to stop, or cancelled.
+
+    Args:
+        settings: see there.
+        ready: is given one line as soon as requests are answered.
+        stop: ends it.
+        reload: set it to have the contracts read again.
+
+    Raises:
+        InputError: a contract does not load, or there is none.
+        JournalLocked: another process uses the data directory.
+        ProberError: the address cannot be had, or would let anybody write.
+    """
+    contracts = judged(settings.contracts)
+    _refuse_open_door(settings)
+    listener = listen(settings.host, settings.port, "--listen")
+    with listener, _benched(settings, contracts) as (journal, bench):
+        bench.reload.asked = reload
+        chores = [_beat(bench), _keep(journal), _watch(bench), bench.reload.serve()]
+        chores += [_look_aside(bench), _heed_damage(journal, stop)]
+        tasks = [asyncio.create_task(chore) for chore in chores]
+        try:
+            say = f"evaluator is ready on {_url(listener)}: {len(contracts)} SLOs"
+            await _run(bench, listener, partial(ready, say), stop)
+        finally:
+            await bench.reload.stop()
+            for task in tasks:
+                task.cancel()
+        if journal.damage:
+            raise JournalCorrupt(
+                f"{journal.path}: {journal.damage}, start the evaluator again: it will set the "
+                "journal aside and go on from the newest backup"
+            )
+
+
+def judged(directory: Path) -> tuple[Contract, ...]:
+    """The contracts of a directory.
+
+    Raises:
+        InputError: there is none, or one does not load.
+    """
+    if contracts := load_contracts(directory):
+        return contracts
+    what = "there is no *.slo.yaml in it" if directory.is_dir() else "there is no such directory"
+    raise InputError([Problem(str(directory), 0, "", what, "name one with contracts")])
+
+
+def _refuse_open_door(settings: Settings) -> None:
+    if settings.token is None and not is_loopback(settings.host):
+        raise ProberError(
+            f"{settings.host} can be reached from other machines, and without a token anybody "
+            "there could write: set PROBER_TOKEN, or listen on 127.0.0.1"
+        )
+    if settings.token is not None and not settings.token.strip():
+        raise ProberError("PROBER_TOKEN is blank: give it a value, or unset it")
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{bracketed(host)}:{port}"
+
+
+@contextlib.contextmanager
+def _benched(
+    settings: Settings, contracts: tuple[Contract, ...]
+) -> Iterator[tuple[Journal, Bench]]:
+    path = settings.data / JOURNAL
+    journal = Journal.open(path, rules_of(contracts), whole=True)
+    view = View.open(path, journal.condemn)
+    try:
+        bench = Bench(
+            contracts,
+            partial(judged, settings.contracts),
+            journal,
+            view,
+            settings.data,
+            token=settings.token,
+            source=settings.source,
+        )
+        with contextlib.closing(bench):
+            yield journal, bench
+    finally:
+        view.close()
+        journal.close()
+
+
+async def _run(
+    application: ASGIApp,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+) -> None:
+    config = uvicorn.Config(
+        application,
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        log_config=None,  # its lines go where ours do
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=75,  # longer than an agent pauses: no request meets a closing door
+    )
+    server = _Server(config, ready)
+    stopping = asyncio.create_task(_stop(server, stop))
+    try:
+        await server.serve([listener])
+    finally:
+        stopping.cancel()
+
+
+async def _stop(server: uvicorn.Server, stop: asyncio.Event) -> None:
+    await stop.wait()
+    server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """Tells when it is ready, and leaves signals to the event loop."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Uvicorn's own would raise the signal again at the end, before the journal is closed."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        self._ready()
+
+
+async def _beat(bench: Bench) -> None:
+    while True:
+        bench.vitals.beat(HEARTBEAT)
+        await asyncio.sleep(1)
+
+
+async def _keep(journal: Journal) -> None:
+    """Once an hour old rows go, and the journal is looked over and backed up."""
+    while True:
+        now_ms = time.time_ns() // 1_000_000
+        try:
+            await asyncio.to_thread(journal.keep_safe, now_ms)
+            await asyncio.to_thread(journal.keep_small, now_ms)
+        except Exception:
+            _logger.exception("the journal could not be kept; the next try is in an hour")
+        await asyncio.sleep(_HOUR_S)
+
+
+async def _look_aside(bench: Bench) -> None:
+    """What is shown beside judgements may be slow to find out: nobody waits for it."""
+    while True:
+        try:
+            await asyncio.to_thread(bench.look_aside, time.time_ns() // 1_000_000)
+        except Exception:
+            _logger.exception("what stands beside judgements could not be found out")
+        await asyncio.sleep(_ASIDE_S)
+
+
+async def _heed_damage(journal: Journal, stop: asyncio.Event) -> None:
+    """Nothing that a damaged journal says can be trusted: end before more is told of it."""
+    while not journal.damage:
+        await asyncio.sleep(1)
+    stop.set()
+
+
+async def _watch(bench: Bench) -> None:
+    """What begins and ends is told; whatever is in the way, the next look comes."""
+    while True:
+        try:
+            await asyncio.to_thread(bench.alerts.look, time.time_ns() // 1_000_000)
+        except ProberError as error:
+            _logger.error("what alerts tell could not be written down: %s", error)
+        except Exception:
+            _logger.exception("alerts could not be judged; the next try is in %s s", _LOOK_S)
+        bench.vitals.beat(ALERTS)
+        await asyncio.sleep(_LOOK_S)

@@ -1,0 +1,16 @@
+"""Every verb of the desk, by the name it has in `POST /api/v1/<verb>`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from prober.evaluator import decision, notes, owners, touching
+from prober.evaluator.desk import Verb
+
+VERBS: Final[Mapping[str, Verb]] = {
+    **decision.VERBS,
+    **notes.VERBS,
+    **owners.VERBS,
+    **touching.VERBS,
+}
