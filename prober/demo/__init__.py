@@ -1,0 +1,1 @@
+"""A small shop with switchable faults, and the demo that runs everything against it."""
