@@ -1,0 +1,78 @@
+"""`prober evaluator`: the judge."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prober.cli.logs import Form, LogFormat
+
+if TYPE_CHECKING:
+    from prober.evaluator.evaluator import Settings
+
+#: From being told to end to the end, whatever still goes on.
+END_S = 29.0
+
+
+def command(
+    contracts: Annotated[Path, typer.Option(help="Directory of *.slo.yaml files.")] = Path(
+        "journeys"
+    ),
+    data: Annotated[Path, typer.Option(help="Directory of its journal.")] = Path(
+        ".prober/evaluator"
+    ),
+    listen: Annotated[str, typer.Option(help="host:port; port 0 takes a free one.")] = (
+        "127.0.0.1:8750"
+    ),
+    source: Annotated[
+        str | None,
+        typer.Option(help="Judge from this PromQL backend instead of its own journal."),
+    ] = None,
+    log_format: LogFormat = Form.TEXT,
+) -> None:
+    """Receive the runs of all regions by OTLP, judge the contracts, and serve the status page.
+
+    Senders must show the token in PROBER_TOKEN, or in the file that PROBER_TOKEN_FILE names; only a
+    loopback address can do without one. SIGHUP, or POST /-/reload, has it read the contracts again.
+    """
+    from prober.cli import logs, signals
+    from prober.evaluator.evaluator import Settings
+    from prober.variables import given
+
+    logs.set_up(log_format)
+    signals.begin()
+    host, port = _address(listen)
+    token = given("PROBER_TOKEN", os.environ)
+    logs.hide({"PROBER_TOKEN": (token or "").strip()})
+    settings = Settings(
+        contracts=contracts,
+        data=data,
+        host=host,
+        port=port,
+        token=token,
+        source=source,
+    )
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    from prober.cli.signals import Signals
+    from prober.evaluator.evaluator import serve
+
+    told = Signals(within_s=END_S)
+    told.attend()
+    say = partial(print, flush=True)
+    await serve(settings, say, stop=told.stop, reload=told.reload)
+    told.finish()
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise typer.BadParameter(f"{listen!r} is not host:port, write one such as 127.0.0.1:8750")
+    return host.strip("[]"), int(port)

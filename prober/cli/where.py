@@ -1,0 +1,18 @@
+"""Options of every verb that asks: whom, and how the answer is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Url = Annotated[
+    str, typer.Option(envvar="PROBER_URL", show_envvar=False, help="Where the evaluator is.")
+]
+Journal = Annotated[
+    Path | None,
+    typer.Option(help="Answer from this journal, or its directory, without an evaluator."),
+]
+Contracts = Annotated[Path, typer.Option(help="Directory of *.slo.yaml files, with --journal.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Everything, exact, as JSON.")]
