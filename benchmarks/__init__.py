@@ -1,0 +1,1 @@
+"""Ratios against raw Playwright and its peers, for anybody to repeat: `make bench`."""
