@@ -465,7 +465,7 @@ def shell(command: list[str], directory: Path, environ: Mapping[str, str]) -> st
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=150,
     )
     assert result.returncode == 0, result.stdout
     return result.stdout

@@ -75,7 +75,7 @@ class Runner:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                timeout=60,
+                timeout=120,
                 check=False,
             )
             said += end.stdout

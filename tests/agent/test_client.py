@@ -24,7 +24,7 @@ def recorder(site: Site) -> Recorder:
 @pytest.fixture
 def client(site: Site, recorder: Recorder) -> Iterator[Client]:
     with Client(recorder, base_url=site.url, trust_env=False) as made:
-        made.ends = time.monotonic() + 0.5
+        made.ends = time.monotonic() + 60
         yield made
 
 
@@ -40,9 +40,10 @@ def client(site: Site, recorder: Recorder) -> Iterator[Client]:
 )
 def test_an_exchange_ends_in_time(client: Client, ask: Callable[[Client], object]) -> None:
     began = time.monotonic()
+    client.ends = began + 0.5
     with pytest.raises(httpx.ReadTimeout):
         ask(client)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20, "it asked for a minute, or for ever"
 
 
 def test_nothing_is_asked_when_the_time_is_up(client: Client, site: Site) -> None:

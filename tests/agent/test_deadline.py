@@ -43,12 +43,12 @@ def test_a_call_ends_with_the_journeys_time(bench: Bench, code: str) -> None:
     source = f"def patient(page: Page):\n    page.goto('/')\n    with step('wait'):\n        {code}"
     run = bench.run(
         source,
-        timeout="2s",
+        timeout="5s",
         listener=lambda event: began.append(time.monotonic()) if event["at"] == "step" else None,
     )
     assert failed(run) == Cause.TIMEOUT, run.message
     assert run.step == "wait"
-    assert 0.2 < run.duration_us / 1e6 < 2.0
+    assert 0.2 < run.duration_us / 1e6 < 5.0
 
 
 def test_the_pinned_version_is_the_installed_one() -> None:

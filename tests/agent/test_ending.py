@@ -6,7 +6,7 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from prober.model import Cause, Outcome
-from tests.agent.whole import Agent, Target
+from tests.agent.whole import PATIENT, Agent, Target
 
 Until = Callable[..., Any]
 LIMIT_S = 30.0
@@ -33,9 +33,26 @@ HANGING = """
 """
 
 
+@pytest.fixture
+def patient(
+    tmp_path: Path, target: Target, free_port: Callable[[], int], until: Until
+) -> Iterator[Agent]:
+    """An agent whose run goes on for seconds when the target is silent."""
+    one = Agent(tmp_path, target, free_port())
+    one.write("ping.py", PATIENT)
+    one.start()
+    until(one.ready, 60)
+    yield one
+    target.answers.set()
+    one.stop()
+    one.http.close()
+
+
+@pytest.mark.long
 def test_a_run_that_can_end_in_time_does_and_none_begins(
-    agent: Agent, target: Target, until: Until
+    patient: Agent, target: Target, until: Until
 ) -> None:
+    agent = patient
     assert agent.process
     target.answers.clear()
     until(lambda: agent.state()["running"] == ["ping"], 60)

@@ -91,13 +91,16 @@ def test_what_a_journey_prints_is_redacted_however_it_arrives(
 
 
 def test_a_worker_whose_output_nobody_reads_is_not_held_up(bench: Bench) -> None:
-    run = bench.run("""
+    run = bench.run(
+        """
         def chatters(http: httpx.Client):
             with step("talk"):
                 for _ in range(200):
                     print("x" * 100_000)
                 assert http.get("/json").json()["ok"]
-    """)
+        """,
+        timeout="60s",
+    )
     assert run.outcome == "passed"
 
 

@@ -60,9 +60,9 @@ def test_downtime_is_one_range_that_costs_a_moment(tmp_path: Path) -> None:
     rig.time.passes(30 * DAY_MS)
 
     async def story() -> None:
-        began_s = time.perf_counter()
+        began_s = time.process_time()  # what others do meanwhile is not in it
         await rig.start()
-        took_s = time.perf_counter() - began_s
+        took_s = time.process_time() - began_s
         (gap,) = rig.gaps()
         assert gap.reason is SlotReason.DOWN
         assert gap.count in (30 * 1440 - 1, 30 * 1440)

@@ -53,7 +53,9 @@ def converse(
     async def main() -> list[httpx.Response]:
         async with (
             serving(Address(host, port), agent.vitals()),
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http,
+            httpx.AsyncClient(
+                base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False
+            ) as http,
         ):
             return [await http.request(how, path, headers=more) for how, path, more in requests]
 

@@ -40,9 +40,12 @@ async def ended(pools: Pools) -> None:
             await asyncio.sleep(0.01)
 
 
-def test_a_pool_takes_over_while_a_run_goes_on_in_the_one_before(make_bench: MakeBench) -> None:
-    bench = make_bench(renewal=Renewal(runs=1))
-    slow = bench.journey(LIGHT.replace("assert", "time.sleep(1); assert"))
+def test_a_pool_takes_over_while_a_run_goes_on_in_the_one_before(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    bench, gate = make_bench(renewal=Renewal(runs=1)), tmp_path / "gate"
+    held = f"while not os.path.exists({str(gate)!r}): time.sleep(0.02)\n            assert"
+    slow = bench.journey(LIGHT.replace("assert", held), timeout="60s")
     quick = bench.journey(LIGHT)
 
     async def story() -> None:
@@ -55,6 +58,8 @@ def test_a_pool_takes_over_while_a_run_goes_on_in_the_one_before(make_bench: Mak
         roots.append(second._root)
         assert pools.live == 2
         assert (await second.run(order(quick, 2))).outcome is Outcome.PASSED
+        assert not going.done()
+        gate.touch()
         assert (await going).outcome is Outcome.PASSED
         await ended(pools)
         assert not roots[0].exists()

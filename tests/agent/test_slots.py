@@ -63,12 +63,12 @@ def test_a_journey_that_was_removed_has_no_slots() -> None:
 
 def test_thirty_days_and_thirty_years_cost_the_same_moment() -> None:
     every_second = Schedule(journey="j", region="r", from_ms=0, every_ms=10_000, phase_ms=0)
-    began_s = time.perf_counter()
+    began_s = time.process_time()  # what others do meanwhile is not in it
     for days in (30, 30 * 365):
         found = due(every_second, 1, days * 86_400_000, LATE)
         assert found.missed
         assert found.missed.count == days * 8640 - 1
-    assert time.perf_counter() - began_s < 0.01
+    assert time.process_time() - began_s < 0.01
 
 
 @given(

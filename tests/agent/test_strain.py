@@ -264,7 +264,7 @@ ANSWERS_500 = QUICK.replace("/busy", "/status/500").replace("Busy", "Status")
 WAITS = """
     def waits(http: httpx.Client):
         with step("wait"):
-            time.sleep(4)
+            time.sleep(10)
             assert http.get("/json").json()["ok"]
 """
 FAILS = QUICK.replace('name="Busy")', 'name="Absent")').replace("visible()", "visible(timeout=300)")

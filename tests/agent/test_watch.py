@@ -15,14 +15,14 @@ STUCK = """
 
 
 def test_a_killed_run_has_all_that_was_known(bench: Bench) -> None:
-    run = bench.run(STUCK, timeout="1s")
+    run = bench.run(STUCK, timeout="4s")
     assert ours(run) == Cause.SCRIPT
     assert [step.name for step in run.steps] == ["one", "two"]
     one, two = run.steps
     assert (one.outcome, two.outcome) == (Outcome.PASSED, Outcome.INCONCLUSIVE)
     assert one.offset_us == 0
     assert two.offset_us >= one.duration_us
-    assert 500_000 < two.duration_us < 3_000_000
+    assert 500_000 < two.duration_us < 10_000_000  # the deadline, the promise, a busy machine
     assert "it was at probe" in str(run.message)
     assert any("probe" in line for line in run.evidence["where"])
     assert run.started_ms <= run.finished_ms
@@ -35,7 +35,7 @@ def test_the_first_step_of_a_killed_run_begins_at_nought(bench: Bench) -> None:
             with step("one"):
                 time.sleep(600)
     """
-    [step] = bench.run(source, timeout="1s").steps
+    [step] = bench.run(source, timeout="4s").steps
     assert step.offset_us == 0
 
 

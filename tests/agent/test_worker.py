@@ -156,7 +156,7 @@ def test_the_page_itself_decides(bench: Bench, path: str, cause: Cause, how: str
             with step("after"):
                 assert False
     """
-    run = bench.run(source, timeout="3s")
+    run = bench.run(source, timeout="8s")
     assert (failed(run), run.step) == (cause, "open")
     assert run.silent is (path != "/status/500")
 
@@ -277,7 +277,7 @@ def test_cleanup_that_hangs_ends_in_its_own_time(bench: Bench) -> None:
     run = bench.run(GOOD.replace("with step", "cleanup(lambda: page.wait_for_timeout(60_000))\n"
                                  "        with step"))  # fmt: skip
     assert run.outcome is Outcome.PASSED
-    assert run.phases[Phase.CLEANUP] < 11_000_000
+    assert run.phases[Phase.CLEANUP] < 15_000_000  # ten seconds, and a busy machine
 
 
 def test_a_secret_is_given_to_who_named_it(bench: Bench) -> None:
@@ -363,7 +363,7 @@ def test_an_assertion_whose_time_was_up_did_not_hold(bench: Bench) -> None:
                 with assertion("heading"):
                     page.get_by_role("heading", name="Goodbye").click()
         """,
-        timeout="3s",
+        timeout="8s",
     )
     assert (failed(run), run.held) == (Cause.TIMEOUT, {"heading": False})
 

@@ -26,6 +26,8 @@ JOURNEY = """
             reply = http.get("/")
             assert reply.status_code == 200
 """
+#: One that waits for its target for seconds: time to look at it meanwhile.
+PATIENT = JOURNEY.replace('"2s", timeout="1s"', '"8s", timeout="7s"')
 CONTRACT = """
     apiVersion: prober/v1
     kind: SLO
@@ -85,7 +87,7 @@ class Agent:
         self.write("ping.slo.yaml", CONTRACT)
         self.region()
         self.path, self.log = directory / "data" / "journal.db", directory / "agent.log"
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
         self.process: subprocess.Popen[bytes] | None = None
 
     def write(self, name: str, text: str) -> None:

@@ -307,6 +307,7 @@ def test_a_look_at_an_agent_that_has_ended_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.browser
+@pytest.mark.timeout(400)
 def test_a_soak_says_of_everything_whether_it_grows_and_that_the_books_agree(
     tmp_path: Path,
 ) -> None:
@@ -314,7 +315,7 @@ def test_a_soak_says_of_everything_whether_it_grows_and_that_the_books_agree(
     words = ["soak", "--for", "24s", "--patience", "0", "--out", file, "--samples", samples]
     command = [sys.executable, "-m", "benchmarks", *map(str, words)]
     made = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=170, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=380, check=False
     )
     figures = {each["name"]: each for each in json.loads(file.read_text())["figures"]}
     assert figures.keys() >= GAUGES.keys(), made.stderr

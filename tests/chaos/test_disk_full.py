@@ -100,6 +100,7 @@ def tell(kind: str, folder: Path) -> dict[str, Any]:
     return said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["volume", "limit"])
 def test_a_full_disk_stops_nobody_and_costs_nothing_once_there_is_room(
     tmp_path: Path, kind: str

@@ -12,11 +12,15 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from prober import conventions as names
 from prober.journal.journal import Journal
 from prober.journal.view import View
 from prober.model import Run
 from prober.slo.window import Span
+
+pytestmark = pytest.mark.long
 
 KILLS = 20
 #: Takes up where the one before ended, as agents do: the last one may or may not be there.

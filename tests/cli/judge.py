@@ -119,7 +119,7 @@ class Judge:
     def close(self) -> None:
         """End the evaluator."""
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
         assert self.process.stdout
         self.process.stdout.close()
 
@@ -134,5 +134,6 @@ class Judge:
                 "Content-Type": "application/x-protobuf",
                 "Authorization": f"Bearer {TOKEN}",
             },
+            timeout=60,
             trust_env=False,
         ).raise_for_status()

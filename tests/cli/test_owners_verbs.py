@@ -111,11 +111,12 @@ def url(contracts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         f"{found[0]}/v1/logs",
         content=encode.logs(entries, {}),
         headers={"Content-Type": "application/x-protobuf"},
+        timeout=60,
         trust_env=False,
     ).raise_for_status()
     yield found[0]
     process.terminate()
-    process.wait(10)
+    process.wait(60)
     process.stdout.close()
 
 

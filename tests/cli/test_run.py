@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -25,7 +26,7 @@ from tests.conftest import ROOT, Shop, wait_until
 pytestmark = pytest.mark.browser
 
 PROBER = Path(sys.executable).parent / "prober"
-TIMEOUTS = {"checkout": "6s", "login": "6s", "account_api": "3s"}
+TIMEOUTS = {"checkout": "9s", "login": "9s", "account_api": "4s"}
 #: Fault, cause and failing step of the checkout.
 CHECKOUT = {
     "slow": ("timeout", "pay"),
@@ -50,8 +51,13 @@ API = {
     "reset": ("network", "get token"),
     "expired_session": ("http_status", "read account"),
 }
+#: Faults that a browser meets in each way; all of them take minutes.
+ALWAYS = {"wrong_total", "error", "hang"}
 BROKEN = [
-    pytest.param(journey, where, fault, *expected, id=f"{journey} under {fault}")
+    pytest.param(
+        journey, where, fault, *expected, id=f"{journey} under {fault}",
+        marks=() if fault in ALWAYS or where == "api" else pytest.mark.long,
+    )
     for journey, where, faults in (
         ("checkout", "checkout", CHECKOUT), ("login", "login", LOGIN), ("account_api", "api", API),
     )
@@ -91,7 +97,7 @@ def command(tmp_path: Path, healthy: Shop) -> list[str]:
     shutil.copytree(ROOT / "journeys", tmp_path / "journeys")
     for name in ("checkout", "login"):  # as they are, but quicker to give up
         with (tmp_path / "journeys" / f"{name}.py").open("a") as file:
-            file.write("\n\nexpect.set_options(timeout=1500)\n")
+            file.write("\n\nexpect.set_options(timeout=3000)\n")
     where = ["--regions", str(regions), "--journeys", str(tmp_path / "journeys")]
     return [str(PROBER), "run", *where]
 
@@ -274,7 +280,7 @@ def start(tmp_path: Path, command: list[str], *arguments: str) -> subprocess.Pop
 
 def await_request(shop: Shop, place: str) -> None:
     """Wait until a page of the shop's is asked for that never comes."""
-    wait_until(lambda: f'shop_requests_waiting{{route="{place}"}} 1' in shop.metrics())
+    wait_until(lambda: f'shop_requests_waiting{{route="{place}"}} 1' in shop.metrics(), 60)
 
 
 @pytest.fixture
@@ -301,8 +307,9 @@ def test_a_browser_killed_in_a_step_is_inconclusive(
     with start(tmp_path, stuck, "checkout", "--json") as running:
         await_request(stuck_shop, "checkout")
         for process in offspring(tmp_path):
-            if "chrom" in process.name() or "headless" in process.name():
-                process.kill()
+            with suppress(psutil.NoSuchProcess):  # it ended with the one before
+                if "chrom" in process.name() or "headless" in process.name():
+                    process.kill()
         out, _ = running.communicate(timeout=60)
     run = json.loads(out)["runs"][0]
     assert (running.returncode, run["outcome"], run["cause"]) == (3, "inconclusive", "browser")
@@ -314,11 +321,13 @@ def test_an_interrupt_is_recorded_and_leaves_nothing(
     tmp_path: Path, stuck: list[str], stuck_shop: Shop, number: signal.Signals
 ) -> None:
     with start(tmp_path, stuck, "checkout", "--json", "--repeat", "5") as running:
+        started = time.monotonic()
         await_request(stuck_shop, "checkout")
         began = time.monotonic()
         running.send_signal(number)
         out, err = running.communicate(timeout=60)
-    assert time.monotonic() - began < 8
+    # On a slow machine, no longer than the way there.
+    assert time.monotonic() - began < max(8, began - started)
     [run] = json.loads(out)["runs"]
     # 3, as for any run without a verdict: a pipeline must not take it for the target's fault.
     assert (running.returncode, run["outcome"], run["cause"]) == (3, "inconclusive", "cancelled")

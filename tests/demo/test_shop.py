@@ -15,6 +15,7 @@ import pytest
 
 from prober.demo.shop import ASSETS, PRODUCTS, Customer, Session, money
 from prober.demo.store import Store
+from tests.conftest import PATIENCE_S
 
 COMMAND = [sys.executable, "-m", "prober.demo.shop", "--port", "0"]
 CUSTOMER = Customer()
@@ -43,7 +44,7 @@ def url() -> Iterator[str]:
 @pytest.fixture
 def shop(url: str) -> Iterator[httpx.Client]:
     """A browser of its own, at nobody's account."""
-    with httpx.Client(base_url=url, follow_redirects=True) as client:
+    with httpx.Client(base_url=url, follow_redirects=True, timeout=PATIENCE_S) as client:
         yield client
 
 
@@ -140,7 +141,7 @@ def test_a_product_that_is_not_sold_is_not_added(shop: httpx.Client) -> None:
 
 
 def test_two_customers_do_not_see_each_others_carts(url: str, ada: httpx.Client) -> None:
-    with httpx.Client(base_url=url, follow_redirects=True) as other:
+    with httpx.Client(base_url=url, follow_redirects=True, timeout=PATIENCE_S) as other:
         other.post("/login", data=CREDENTIALS)
         ada.post("/cart", data={"add": "low-sun"})
         other.post("/cart", data={"add": "quiet-valley"})
@@ -227,7 +228,7 @@ def test_metrics_count_replies_by_route_and_class(shop: httpx.Client) -> None:
 
 
 def test_every_counter_is_there_at_zero_from_the_start() -> None:
-    with running() as (url, _), httpx.Client(base_url=url) as shop:
+    with running() as (url, _), httpx.Client(base_url=url, timeout=PATIENCE_S) as shop:
         fresh = counts(shop)
     assert fresh["shop_responses_5xx_total"] == 0
     assert fresh['shop_requests_total{route="checkout",status="5xx"}'] == 0
@@ -237,9 +238,9 @@ def test_every_counter_is_there_at_zero_from_the_start() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_quietly(number: signal.Signals) -> None:
     with running() as (url, process):
-        httpx.get(url)
+        httpx.get(url, timeout=PATIENCE_S)
         process.send_signal(number)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
         assert process.stderr
         assert process.stderr.read() == ""
 
@@ -251,8 +252,10 @@ def test_user_and_password_come_from_the_environment_or_the_arguments(
     monkeypatch.setenv("SHOP_PASSWORD", "from the environment")
     with running("--password", "from the arguments") as (url, _):
         given = {"user": "grace", "password": "from the arguments"}
-        assert httpx.post(f"{url}/api/token", json=given).status_code == 200
-        assert httpx.post(f"{url}/api/token", json=CREDENTIALS).status_code == 401
+        assert httpx.post(f"{url}/api/token", json=given, timeout=PATIENCE_S).status_code == 200
+        assert (
+            httpx.post(f"{url}/api/token", json=CREDENTIALS, timeout=PATIENCE_S).status_code == 401
+        )
 
 
 def test_a_taken_port_is_one_clear_line() -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.books import (
@@ -16,12 +17,13 @@ from tests.books import (
     delivered,
     rows,
 )
-from tests.conftest import SHORT
+from tests.conftest import SHORT, wait_until
 from tests.e2e.conftest import Liar, Place, Process
 
 OUTAGE_S = 10.0 if SHORT else 60.0
 #: How many runs a history must at least have to prove anything.
 ENOUGH = 10 if SHORT else 50
+COUNTED = "SELECT count(*) FROM run WHERE kind = 'scheduled' AND attempt = 1"
 #: Every way to answer that DESIGN.md §9 names; each stands once in the script.
 LIES = (
     *("302", "pass", "400", "pass", "413", "pass", "429", "pass"),
@@ -59,12 +61,12 @@ def test_totals_and_records_are_exact_after_restarts_kills_outages_and_lies(
     ends_s = time.monotonic() + OUTAGE_S
     for _ in range(3):
         restart(agent, until)
-    until(lambda: run_is_going_on(agent), 30)
+    until(lambda: stands_still_in_a_run(agent), 60)
     agent.kill()
     agent.start()
     evaluator.stop()
     evaluator.start()
-    until(lambda: time.monotonic() > ends_s, OUTAGE_S)
+    until(lambda: time.monotonic() > ends_s and has_run(agent) > ENOUGH, OUTAGE_S + 60)
     metrics.outage.clear()
     logs.outage.clear()
     until(lambda: delivered(agent.data), 150)
@@ -96,7 +98,7 @@ def region_of(shop: str, metrics: str, logs: str) -> str:
 
 def restart(agent: Process, until: Callable[..., Any]) -> None:
     """Stop it while a run is going on, and start it again."""
-    until(lambda: run_is_going_on(agent), 30)
+    until(lambda: run_is_going_on(agent), 60)
     assert agent.stop() == 0
     agent.start()
 
@@ -104,3 +106,22 @@ def restart(agent: Process, until: Callable[..., Any]) -> None:
 def run_is_going_on(agent: Process) -> bool:
     """Whether the agent's journal holds a claim right now."""
     return bool(rows(agent.data, "SELECT 1 FROM claim"))
+
+
+def stands_still_in_a_run(agent: Process) -> bool:
+    """Whether it was halted during a run, which so cannot end before its agent does."""
+    if not run_is_going_on(agent):
+        return False
+    process = psutil.Process(agent.pid)
+    process.suspend()
+    wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
+    if run_is_going_on(agent):
+        return True
+    process.resume()
+    return False
+
+
+def has_run(agent: Process) -> int:
+    """How many runs that count are in the agent's journal."""
+    ((count,),) = rows(agent.data, COUNTED)
+    return int(count)

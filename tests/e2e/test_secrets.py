@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +37,7 @@ FORMS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_no_secret_is_in_any_file_wire_output_environment_or_command_line(
     place: Place,
@@ -56,10 +56,12 @@ def test_no_secret_is_in_any_file_wire_output_environment_or_command_line(
         agent.environ = given
         agent.start()
         seen: set[str] = set()
-        ends_s = time.monotonic() + 120
-        while not ({"login", "account_api"} <= passed(receiver) and failed_twice(receiver)):
-            assert time.monotonic() < ends_s, runs_in(receiver)
-            seen |= processes_with_secrets(agent.pid)
+
+        def enough() -> bool:
+            seen.update(processes_with_secrets(agent.pid))
+            return {"login", "account_api"} <= passed(receiver) and failed_twice(receiver)
+
+        until(enough, 120)
         output = run_once(place, given)
         agent.stop()
         evaluator.stop()
@@ -99,11 +101,11 @@ def shop(port: int, given: dict[str, str]) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: answers(url))
-        httpx.post(f"{url}/_faults", json={"fault": "wrong_total"}).raise_for_status()
+        httpx.post(f"{url}/_faults", json={"fault": "wrong_total"}, timeout=30).raise_for_status()
         yield url
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def answers(url: str) -> bool:

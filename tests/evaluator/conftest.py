@@ -144,7 +144,7 @@ class Evaluator:
         """End it in order; its exit code."""
         self.process.terminate()
         self.http.close()
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         """End it as a power cut would."""

@@ -120,10 +120,10 @@ class Site:
             self._next_ms = export_ms - LONGEST_MS + 1
         self.now_ms = until_ms
 
-    def deliver(self, url: str, within_s: float = 30.0) -> None:
+    def deliver(self, url: str, within_s: float = 60.0) -> None:
         """Send everything that waits to an OTLP endpoint."""
         destination = Destination.model_validate(
-            {"name": "backend", "endpoint": url, "signals": ("metrics",), "timeout": "5s"}
+            {"name": "backend", "endpoint": url, "signals": ("metrics",), "timeout": "30s"}
         )
 
         async def ship() -> None:
@@ -247,7 +247,7 @@ class Fleet:
             self.journal.write(list(self.sites[name].live(until_ms, story)), until_ms)
         self.now_ms = until_ms
 
-    def deliver(self, backend: Victoria, within_s: float = 30.0) -> None:
+    def deliver(self, backend: Victoria, within_s: float = 60.0) -> None:
         """Send what waits in every site that is up."""
         for name in sorted(self.up):
             self.sites[name].deliver(f"{backend.url}/opentelemetry", within_s)

@@ -287,6 +287,7 @@ def test_a_backend_that_is_down_makes_a_board_unknown_with_the_reason() -> None:
 EDGES = st.integers(0, 6 * HOUR_MS)
 
 
+@pytest.mark.long
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(edges=st.tuples(EDGES, EDGES, EDGES))
 def test_adjacent_spans_lose_nothing_and_share_nothing_wherever_their_edges(

@@ -201,7 +201,7 @@ class Bench:
     def do(self, work: Coroutine[Any, Any, Value]) -> Value:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
-    def journey(self, source: str, *, timeout: str = "10s", options: str = "") -> Journey:
+    def journey(self, source: str, *, timeout: str = "20s", options: str = "") -> Journey:
         """The definition of a journey written as text, its decorator added when it has none."""
         text = textwrap.dedent(source).strip()
         if "@journey" not in text:
@@ -216,7 +216,7 @@ class Bench:
         self,
         source: str,
         *,
-        timeout: str = "10s",
+        timeout: str = "20s",
         options: str = "",
         trace: bool = False,
         listener: Callable[[dict[str, Any]], None] = lambda event: None,

@@ -13,8 +13,10 @@ from tests.faults.bench import Bench, failed, ours
 pytestmark = pytest.mark.browser
 
 #: A deadline that keeps the tests quick; the verdict of a hung page needs most of a second.
-TIMEOUT_S = 2
+TIMEOUT_S = 4
 HUNG_S = 8
+#: Nothing of what passes takes so long, on whatever machine.
+PATIENT_S = 30
 #: What is promised beyond the deadline, and what a loaded machine adds to the test itself.
 GRACE_S = 2
 SLACK_S = 4
@@ -83,7 +85,7 @@ def test_a_deadline_that_is_caught_is_no_pass(bench: Bench) -> None:
                 except Exception:
                     pass
         """,
-        timeout="2s",
+        timeout="6s",
     )
     assert ours(run) == Cause.SCRIPT
 
@@ -133,6 +135,7 @@ HUNG = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("code", HUNG.values(), ids=HUNG.keys())
 def test_a_page_that_hangs_is_the_targets_fault(bench: Bench, code: str) -> None:
     source = f"""
@@ -164,6 +167,6 @@ def test_a_page_is_survived_that(bench: Bench, code: str) -> None:
             {code}
             assert True
     """
-    run, took_s = timed(bench, source, HUNG_S)
+    run, took_s = timed(bench, source, PATIENT_S)
     assert run.outcome is Outcome.PASSED, run.message
-    assert took_s < HUNG_S + GRACE_S
+    assert took_s < PATIENT_S + GRACE_S

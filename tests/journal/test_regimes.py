@@ -148,6 +148,7 @@ def test_what_a_sender_made_up_is_text(book: Journal, run: MakeRun) -> None:
     assert found.what == {"browser": ("141", "{'a': 1}")}
 
 
+@pytest.mark.long
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

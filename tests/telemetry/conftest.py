@@ -233,11 +233,11 @@ def shipping(quick: Timing) -> Callable[..., Shipping]:
 def ship() -> Callable[..., None]:
     """`ship(shipping, until)`: run it until something is true, then stop it."""
 
-    def drive(shipping: Shipping, until: Callable[[], Any], stop_s: float = 5.0) -> None:
+    def drive(shipping: Shipping, until: Callable[[], Any], stop_s: float = 30.0) -> None:
         async def main() -> None:
             await shipping.start()
             try:
-                end_s = time.monotonic() + 30
+                end_s = time.monotonic() + 60
                 while not until():
                     assert time.monotonic() < end_s, "never came true"
                     await asyncio.sleep(0.01)

@@ -125,7 +125,8 @@ def test_a_lie_is_shown_at_once_and_costs_nothing(
     server, opened = receiver(), journal()
     opened.write([run(n) for n in range(9)])
     server.rule = lambda path, body: answer(**said)
-    one = shipping(opened, to(server.url, signals=("logs",), timeout="1s"))
+    patience = "1s" if kind == "timeout" else "20s"  # who is only slow has not lied
+    one = shipping(opened, to(server.url, signals=("logs",), timeout=patience))
     honest_from = []
 
     def told_and_then_honest() -> bool:

@@ -134,7 +134,7 @@ class Agent:
         self.alive = asyncio.Event()
         await self.shipping.start()
         await self.alive.wait()
-        await self.shipping.stop(5)
+        await self.shipping.stop(60)
 
     def passed(self) -> None:
         """Write the runs of the minutes that are over, unless the agent is."""

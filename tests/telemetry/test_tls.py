@@ -285,7 +285,7 @@ except InputError as error:
 """
     command = [sys.executable, "-c", script]
     asked = subprocess.run(
-        command, stdin=far, stdout=far, stderr=far, start_new_session=True, timeout=30, check=False
+        command, stdin=far, stdout=far, stderr=far, start_new_session=True, timeout=60, check=False
     )
     os.close(near)
     os.close(far)
@@ -300,7 +300,7 @@ def test_files_that_are_renewed_are_taken_up_without_a_restart(
     said = []
 
     async def until(one: Sender, verdict: str) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 reply = await one.send(b"")
                 said.append(reply.error_type)

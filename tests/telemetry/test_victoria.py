@@ -103,7 +103,7 @@ def test_totals_survive_restarts_an_outage_and_a_lossy_way(
             opened.write([run(n, took_ms=50 + n, **verdicts[n % 3])])
             return len(proxy.requests) >= seen + 5
 
-        ship(shipping(opened, metrics_to(proxy.url), version=f"1.{life}"), measured, 2.0)
+        ship(shipping(opened, metrics_to(proxy.url), version=f"1.{life}"), measured)
     counters = counted(opened)
     assert stored(backend, counters) == {series: [value] for series, value in counters.items()}
 
