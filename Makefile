@@ -7,6 +7,9 @@ MAKEFLAGS += --no-print-directory
 
 ROOT := $(shell cd "$$(dirname "$(strip $(MAKEFILE_LIST))")" && pwd)
 IN_ROOT := cd "$(ROOT)" &&
+# A failure is confirmed, as a journey's is: at most three tests a run get a second attempt, and
+# each that needed one is shown with its traceback. It is a fault all the same: of the test or ours.
+CONFIRM := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks
 export PYTHON
 
 help: ## Show this list
@@ -19,7 +22,7 @@ demo: install ## Watch an error budget burn on this machine (ARGS="--exit-after 
 	@$(IN_ROOT) exec .venv/bin/prober demo $(ARGS)
 
 test: install backends ## Run the tests, with a real browser and real servers (PYTEST_ARGS=)
-	@$(IN_ROOT) exec .venv/bin/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(IN_ROOT) exec .venv/bin/pytest -n 3 --dist loadgroup $(CONFIRM) $(PYTEST_ARGS)
 
 cover: install backends ## Every branch of prober/slo is taken by its own tests
 	@$(IN_ROOT) COVERAGE_FILE=.cache/coverage exec .venv/bin/pytest -n 2 --dist loadgroup -q \
@@ -31,7 +34,7 @@ mutants: install backends ## No small mistake in prober/slo goes unnoticed, but 
 	@$(IN_ROOT) setup/mutants/install && exec .venv/bin/python setup/mutants $(ARGS)
 
 chaos: install backends ## Run the tests that take minutes: kills, outages, benchmarks (PROBER_LONG=short)
-	@$(IN_ROOT) exec .venv/bin/pytest -m long $(PYTEST_ARGS)
+	@$(IN_ROOT) exec .venv/bin/pytest -m long $(CONFIRM) $(PYTEST_ARGS)
 
 fleet: image backends ## Run the tests of containers: three regions cut off, paused, killed (PROBER_LONG=short)
 	@$(IN_ROOT) setup/victoria && exec .venv/bin/pytest -m fleet $(PYTEST_ARGS)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
@@ -25,6 +25,9 @@ PATIENCE_S = 30.0
 
 #: Whether long tests should do less of the same.
 SHORT = os.environ.get("PROBER_LONG") == "short"
+#: How long a single case takes says how busy the machine is, and nothing about a law.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 #: Laws are tried on hundreds of cases, or on thousands.
 settings.register_profile("thorough", max_examples=5000)
 #: On few, and always the same, where it is thousands of mutants that are tried.
@@ -68,6 +71,9 @@ def unused_port() -> int:
 class Server:
     """A process that serves HTTP on a loopback port, ended by its pid."""
 
+    #: How long it may take to end in order.
+    ends_within_s = 10.0
+
     def __init__(self, command: list[str], port: int, log: Path, ready: str) -> None:
         self.command, self.log, self.ready = command, log, ready
         self.url = f"http://127.0.0.1:{port}"
@@ -92,7 +98,7 @@ class Server:
         """End the process in order, or by force when it does not listen."""
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(self.ends_within_s)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -110,6 +116,9 @@ class Server:
 
 class Victoria(Server):
     """A VictoriaMetrics with storage of its own."""
+
+    #: What it has in memory only is lost with it, if it is killed before.
+    ends_within_s = 60.0
 
     def __init__(self, directory: Path, *flags: str) -> None:
         port = unused_port()
@@ -153,6 +162,7 @@ class Shop(Server):
         return self.http.get("/metrics").raise_for_status().text
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Share the tests out: one process drives all browsers, others take the rest by the file.
 
