@@ -119,8 +119,19 @@ def _line(exclusion: Mapping[str, Any]) -> str:
 def _effects(effects: list[Mapping[str, Any]]) -> Iterator[str]:
     for effect in effects:
         named = f"  {effect['slo']} {effect['objective']} over {effect['window']}"
-        if effect["returned"] is not None and Fraction(effect["returned"]):
-            back = f"{percent(Fraction(effect['returned']), 1)} of the budget comes back"
-            yield f"{named}: {back}, {effect['state']} instead of {effect['raw_state']}"
+        if effect["returned"] is not None and (returned := Fraction(effect["returned"])):
+            yield f"{named}: {_given(returned)}, {_state(effect)}"
         for flag in effect["flags"]:
             yield f"{named}: {flag}"
+
+
+def _given(returned: Fraction) -> str:
+    """What the error budget gained; it loses where the runs left out were better than the rest."""
+    if returned > 0:
+        return f"{percent(returned, 2)} of the budget comes back"
+    return f"{percent(-returned, 2)} more of the budget is consumed, for fewer runs count"
+
+
+def _state(effect: Mapping[str, Any]) -> str:
+    now, before = effect["state"], effect["raw_state"]
+    return f"it stays {now}" if now == before else f"{now} instead of {before}"
