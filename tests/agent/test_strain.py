@@ -310,6 +310,7 @@ def test_an_error_status_is_the_targets_on_a_loaded_machine_too(judging: Bench) 
     assert failed(run) == Cause.HTTP_STATUS
 
 
+@pytest.mark.long
 def test_a_run_that_hardly_needs_a_processor_counts_on_a_loaded_machine(judging: Bench) -> None:
     with burning(2 * (os.cpu_count() or 1)):
         run = judging.run(WAITS, timeout="60s")

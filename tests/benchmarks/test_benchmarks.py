@@ -142,6 +142,7 @@ def test_overhead_sets_variants_beside_the_floor(settings: Settings) -> None:
     assert {f"{variant.name}: CPU ÷ floor" for variant in variants} <= names
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_a_contest_keeps_so_many_rounds_with_every_entrant_in_each(settings: Settings) -> None:
     floor = Entrant("floor", "floor")

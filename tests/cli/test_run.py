@@ -197,6 +197,7 @@ def test_a_failure_says_for_people_what_and_where(prober: Run, healthy: Shop) ->
     assert "analytical-engine" not in done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_the_total_of_an_order_is_an_assertion_of_its_own(prober: Run, healthy: Shop) -> None:
     held = record(prober("checkout", "--json"))["held"]
     healthy.fault("wrong_total")

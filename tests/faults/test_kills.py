@@ -104,7 +104,7 @@ ASKING = """
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
-@pytest.mark.parametrize("how", SIGNALS)
+@pytest.mark.parametrize("how", ["killed", pytest.param("stopped", marks=pytest.mark.long)])
 def test_an_assertion_is_not_blamed_for_ours_even_when_caught(
     bench: Bench, victim: str, how: str
 ) -> None:
