@@ -78,6 +78,36 @@ def test_what_nobody_may_exclude_is_refused(fields: dict[str, Any], what: str) -
         replace(MAINTENANCE, **fields)
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"end_ms": MAINTENANCE.start_ms}, "it ends before it begins, write a later end"),
+        ({"reason": " "}, "it has no reason, write one"),
+        ({"approved_by": ""}, "it takes one who asks and one who approves, name both"),
+        (
+            {"approved_by": "Dana "},
+            "who asks for it cannot approve it, let somebody else approve",
+        ),
+        (
+            {"created_ms": MAINTENANCE.start_ms + 30 * DAY_MS + 1},
+            "it begins more than 30 days ago, which is over for good, begin later",
+        ),
+        (
+            {"journeys": frozenset()},
+            "an empty list excludes nothing, name one or leave the list out",
+        ),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_and_the_mend(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{said}$"):
+        replace(MAINTENANCE, **fields)
+
+
+def test_what_begins_as_it_is_asked_for_is_not_retroactive() -> None:
+    assert not excluded(0, DAY_MS).retroactive
+    assert replace(MAINTENANCE, created_ms=MAINTENANCE.start_ms + 1).retroactive
+
+
 def test_thirty_days_afterwards_it_may_still_be_asked_for_and_is_marked() -> None:
     late = replace(MAINTENANCE, created_ms=70 * DAY_MS)
     assert (MAINTENANCE.retroactive, late.retroactive) == (False, True)

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from prober.slo.format import parse
+from prober.slo.openslo import openslo_file
 from prober.slo.portable import File
 from prober.slo.pyrra import pyrra_files
+from prober.slo.rules import rule_file
 from prober.slo.sloth import sloth_file
 from tests.slo.test_contract import DESIGNED, MINIMAL
 
 GOLDEN = Path(__file__).parent / "golden"
+REGIONS = ("ap-south-1", "eu-west-1", "us-east-1")
 #: From the contract of the design, which says much, and from one that says little.
 MADE: dict[str, Callable[[], Iterable[File]]] = {
     "sloth": lambda: [
@@ -23,6 +26,14 @@ MADE: dict[str, Callable[[], Iterable[File]]] = {
     "pyrra": lambda: [
         *pyrra_files(parse(DESIGNED, "a.yaml"), "rolling"),
         *pyrra_files(parse(MINIMAL, "a.yaml")),
+    ],
+    "openslo": lambda: [
+        openslo_file(parse(DESIGNED, "a.yaml")),
+        openslo_file(parse(MINIMAL, "a.yaml")),
+    ],
+    "rules": lambda: [
+        rule_file(parse(DESIGNED, "a.yaml"), dict.fromkeys(REGIONS, 300_000), "rolling"),
+        rule_file(parse(MINIMAL, "a.yaml"), {REGIONS[0]: 60_000}),
     ],
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import hashlib
 import re
 
 from hypothesis import given
@@ -27,6 +28,18 @@ def test_long_names_that_begin_alike_differ() -> None:
     long = "a" * 63
     assert resource_name(long, "b") != resource_name(long, "c")
     assert resource_name("a" * 63) == long
+
+
+def test_a_long_name_is_cut_before_its_digest_and_not_after_a_dash() -> None:
+    digest = hashlib.sha256(b"a" * 80).hexdigest()[:8]
+    assert resource_name("a" * 80) == f"{'a' * 54}-{digest}"
+    parts = "a" * 53, "b" * 20
+    digest = hashlib.sha256("-".join(parts).encode()).hexdigest()[:8]
+    assert resource_name(*parts) == f"{'a' * 53}-{digest}"
+
+
+def test_what_is_no_letter_or_digit_is_a_dash_inside_and_nothing_outside() -> None:
+    assert resource_name("_Sign in_", "(fast)") == "sign-in-fast"
 
 
 def test_a_label_is_one_of_kubernetes() -> None:

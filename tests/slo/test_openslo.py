@@ -287,7 +287,8 @@ def test_an_alert_that_cannot_fire_for_an_objective_is_not_its() -> None:
     ],
 )  # fmt: skip
 def test_what_is_finer_than_a_minute_is_refused(line: tuple[str, str], said: str) -> None:
-    with pytest.raises(InputError, match=said):
+    mend = " of minutes, and OpenSLO has no smaller unit, write one that is$"
+    with pytest.raises(InputError, match=said + mend):
         exported(MINIMAL.replace(*line))
 
 

@@ -318,8 +318,10 @@ def test_it_refuses(old: str, new: str, said: str) -> None:
 @pytest.mark.parametrize("kind", ["SLI", "DataSource"])
 def test_a_resource_that_it_has_no_use_for_is_refused_by_name(kind: str) -> None:
     text = f"apiVersion: openslo/v1\nkind: {kind}\nmetadata: {{name: x}}\nspec: {{}}\n---\n{OTHER}"
-    said = f"slos.yaml:2: kind: a resource of kind {kind} is nothing that Prober can take over"
-    assert any(line.startswith(said) for line in refused(text))
+    assert refused(text) == [
+        f"slos.yaml:2: kind: a resource of kind {kind} is nothing that Prober can take over, "
+        "write the indicator in its SLO"
+    ]
 
 
 def test_a_file_without_an_slo_is_refused() -> None:
@@ -332,6 +334,8 @@ def test_a_file_without_an_slo_is_refused() -> None:
 def test_all_mistakes_of_all_documents_are_told_at_once() -> None:
     broken = OTHER.replace("0.995", "99.5")
     assert len(refused(f"{broken}---\n{broken.replace('4w', '1m')}")) == 3
+    ours = exported().replace("target: 0.999", "target: 0.99")
+    assert len(refused(f"{broken}---\n{ours}")) == 2
 
 
 # Those that Prober wrote
@@ -385,7 +389,12 @@ def test_an_slo_that_is_gone_is_missed_and_one_too_many_is_refused() -> None:
     first, *others = exported(DESIGNED).split("---\n")
     slos = [each for each in others if "kind: SLO" in each]
     [said] = refused("---\n".join(slos[1:]))
-    assert "there is no SLO checkout-completion-availability-rolling" in said
+    assert re.fullmatch(
+        r"slos\.yaml:\d+: metadata\.annotations: there is no SLO "
+        "checkout-completion-availability-rolling, of a contract with that objective and window, "
+        "add it, or export the contract again",
+        said,
+    )
     [said] = refused("---\n".join([first, *slos, slos[0]]))
     assert "the same objective and window are there twice, remove one SLO" in said
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import random
 from fractions import Fraction
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prober.slo import regime
 from prober.slo.regime import LEAST, Change, Median, changed, middle
 
 WHAT = {"browser": ("141.0", "142.0")}
@@ -54,6 +56,43 @@ def test_a_difference_that_may_be_chance_or_is_small_is_not_told(
 ) -> None:
     found = change(before, after)
     assert (found.moved, found.text) == (None, "")
+
+
+def test_a_tenth_is_enough_where_the_intervals_lie_apart() -> None:
+    assert change([1000] * 40, [1100] * 40).moved == Fraction(1, 10)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [Median(40, Fraction(2000), 1100, 2100), Median(40, Fraction(500), 400, 900)],
+    ids=["above", "below"],
+)
+def test_intervals_that_touch_are_not_apart(after: Median) -> None:
+    before = Median(40, Fraction(1000), 900, 1100)
+    found = Change(region="eu-west-1", at_ms=0, what=WHAT, before=before, after=after)
+    assert found.moved is None
+    nearly = after._replace(low_us=after.low_us + 1, high_us=after.high_us - 1)
+    assert Change(region="eu", at_ms=0, what=WHAT, before=before, after=nearly).moved
+
+
+def test_all_that_changed_is_told_and_numbers_are_cut() -> None:
+    found = Change(
+        region="eu-west-1",
+        at_ms=0,
+        what={"browser": ("141.0", "142.0"), "machine": ("a" * 64, "b" * 64)},
+        before=middle([1_234_567] * 40),
+        after=middle([1_502_345] * 40),
+    )
+    assert found.text == (
+        "latency moved by 21.6% (1.234 s to 1.502 s) at 1970-01-01T00:00:00Z in eu-west-1, "
+        f"when browser 141.0 became 142.0, machine {'a' * 20} became {'b' * 20}"
+    )
+
+
+def test_an_interval_reaches_196_hundredths_of_a_root_to_both_sides() -> None:
+    assert doctest.testmod(regime).failed == 0
+    for n, low in ((32, 10), (51, 19)):
+        assert middle(range(n)) == Median(n, Fraction(n - 1, 2), low, n - 1 - low)
 
 
 def test_noise_alone_is_seldom_taken_for_a_step() -> None:

@@ -400,17 +400,20 @@ ROLLING = "windows: [{name: rolling, duration: 7d}]"
     [
         pytest.param(
             [SHARED, ROLLING, "budgeting: {timeslices: {slice: 5m, rule: all}}"],
-            "spec.budgeting: it counts slices of 5m, and Prometheus counts runs",
+            "spec.budgeting: it counts slices of 5m, and Prometheus counts runs, judge it with "
+            "Prober, or write budgeting: occurrences$",
             id="slices of time",
         ),
         pytest.param(
             [SHARED, ROLLING, 'budgeting: {occurrences: {rule: {weighted: {eu: "100%"}}}}'],
-            "spec.budgeting: its regions are weighted, and Prometheus counts every run the same",
+            "spec.budgeting: its regions are weighted, and Prometheus counts every run the same, "
+            "judge it with Prober, or write budgeting: occurrences$",
             id="weighted regions",
         ),
         pytest.param(
             [SHARED, ROLLING, "data: {retry: final}"],
-            "spec.data.retry: final attempts count",
+            "spec.data.retry: final attempts count, and Prometheus has counters of first ones, "
+            "judge it with Prober, or write retry: first$",
             id="final attempts",
         ),
         pytest.param(
@@ -436,5 +439,7 @@ def test_a_window_is_chosen_by_name() -> None:
     with pytest.raises(InputError, match="choose another with --window rolling"):
         rule_file(found, PERIODS)
     assert "prober_window: rolling" in rule_file(found, PERIODS, "rolling").text
-    with pytest.raises(InputError, match="there is no window month, name one of rolling, day"):
+    with pytest.raises(
+        InputError, match=r"spec\.windows: there is no window month, name one of rolling, day$"
+    ):
         rule_file(found, PERIODS, "month")
