@@ -25,7 +25,7 @@ test: install backends ## Run the tests, with a real browser and real servers (P
 	@$(IN_ROOT) exec .venv/bin/pytest -n 3 --dist loadgroup $(CONFIRM) $(PYTEST_ARGS)
 
 cover: install backends ## Every branch of prober/slo is taken by its own tests
-	@$(IN_ROOT) COVERAGE_FILE=.cache/coverage exec .venv/bin/pytest -n 2 --dist loadgroup -q \
+	@$(IN_ROOT) COVERAGE_FILE=.cache/coverage exec .venv/bin/pytest -n 2 -q \
 	  tests/slo tests/conformance \
 	  tests/test_invalid.py --cov=prober.slo --cov-branch --cov-fail-under=100 \
 	  --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
