@@ -23,9 +23,16 @@ def target() -> Iterator[Target]:
 
 @pytest.fixture
 def agent(
-    tmp_path: Path, target: Target, free_port: Callable[[], int], until: Callable[..., Any]
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    target: Target,
+    free_port: Callable[[], int],
+    until: Callable[..., Any],
 ) -> Iterator[Agent]:
+    """A running one; its journey is another where a test names one as the parameter."""
     one = Agent(tmp_path, target, free_port())
+    if hasattr(request, "param"):
+        one.write("ping.py", request.param)
     one.start()
     until(one.ready, 60)
     yield one

@@ -43,7 +43,7 @@ def test_an_exchange_ends_in_time(client: Client, ask: Callable[[Client], object
     client.ends = began + 0.5
     with pytest.raises(httpx.ReadTimeout):
         ask(client)
-    assert time.monotonic() - began < 20, "it asked for a minute, or for ever"
+    assert time.monotonic() - began < 2
 
 
 def test_nothing_is_asked_when_the_time_is_up(client: Client, site: Site) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,26 +33,11 @@ HANGING = """
 """
 
 
-@pytest.fixture
-def patient(
-    tmp_path: Path, target: Target, free_port: Callable[[], int], until: Until
-) -> Iterator[Agent]:
-    """An agent whose run goes on for seconds when the target is silent."""
-    one = Agent(tmp_path, target, free_port())
-    one.write("ping.py", PATIENT)
-    one.start()
-    until(one.ready, 60)
-    yield one
-    target.answers.set()
-    one.stop()
-    one.http.close()
-
-
 @pytest.mark.long
+@pytest.mark.parametrize("agent", [PATIENT], ids=["patient"], indirect=True)
 def test_a_run_that_can_end_in_time_does_and_none_begins(
-    patient: Agent, target: Target, until: Until
+    agent: Agent, target: Target, until: Until
 ) -> None:
-    agent = patient
     assert agent.process
     target.answers.clear()
     until(lambda: agent.state()["running"] == ["ping"], 60)

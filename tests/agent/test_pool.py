@@ -173,6 +173,6 @@ def test_stopping_cancels_what_goes_on_and_leaves_nothing(make_bench: MakeBench)
     pids = [hand.pid for hand in bench.hands]
     began = time.monotonic()
     bench.do(bench.pool.stop())
-    assert time.monotonic() - began < 12  # what an agent's end has beside its runs
+    assert time.monotonic() - began < 5
     assert not any(psutil.pid_exists(pid) for pid in pids)
     assert not bench.pool._root.exists()

@@ -22,7 +22,7 @@ def test_a_killed_run_has_all_that_was_known(bench: Bench) -> None:
     assert (one.outcome, two.outcome) == (Outcome.PASSED, Outcome.INCONCLUSIVE)
     assert one.offset_us == 0
     assert two.offset_us >= one.duration_us
-    assert 500_000 < two.duration_us < 10_000_000  # the deadline, the promise, a busy machine
+    assert 500_000 < two.duration_us < 6_000_000  # the deadline and two seconds
     assert "it was at probe" in str(run.message)
     assert any("probe" in line for line in run.evidence["where"])
     assert run.started_ms <= run.finished_ms

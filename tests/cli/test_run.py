@@ -51,7 +51,7 @@ API = {
     "reset": ("network", "get token"),
     "expired_session": ("http_status", "read account"),
 }
-#: Faults that a browser meets in each way; all of them take minutes.
+#: One fault of each kind: a wrong answer, an error, none at all. All of them take minutes.
 ALWAYS = {"wrong_total", "error", "hang"}
 BROKEN = [
     pytest.param(
@@ -322,13 +322,11 @@ def test_an_interrupt_is_recorded_and_leaves_nothing(
     tmp_path: Path, stuck: list[str], stuck_shop: Shop, number: signal.Signals
 ) -> None:
     with start(tmp_path, stuck, "checkout", "--json", "--repeat", "5") as running:
-        started = time.monotonic()
         await_request(stuck_shop, "checkout")
         began = time.monotonic()
         running.send_signal(number)
         out, err = running.communicate(timeout=60)
-    # On a slow machine, no longer than the way there.
-    assert time.monotonic() - began < max(8, began - started)
+    assert time.monotonic() - began < 8
     [run] = json.loads(out)["runs"]
     # 3, as for any run without a verdict: a pipeline must not take it for the target's fault.
     assert (running.returncode, run["outcome"], run["cause"]) == (3, "inconclusive", "cancelled")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from prober.errors import InputError
-from prober.evaluator.evaluator import GRACE_S, JOURNAL, judged
+from prober.evaluator.evaluator import JOURNAL, judged
 
 Evaluator = Any
 
@@ -37,25 +37,14 @@ def test_a_signal_ends_it_in_order_within_5_s(
     number: signal.Signals, evaluator: Callable[..., Evaluator]
 ) -> None:
     judge = evaluator()
-    usual_s = ended_s(judge, number)
-    judge.http.close()
-    judge.close()
-    judge.start()
     with socket.create_connection(("127.0.0.1", int(judge.url.rpartition(":")[2]))) as half:
         half.sendall(b"POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
                      b"Content-Type: application/x-protobuf\r\n\r\n")  # fmt: skip
-        taken_s = ended_s(judge, number)
-    # Where an end with nothing under way takes long already, the machine is slow and not it.
-    assert taken_s < max(5.0, GRACE_S + 3 * usual_s)
+        judge.process.send_signal(number)
+        began_s = time.monotonic()
+        assert judge.process.wait(20) == 0
+    assert time.monotonic() - began_s < 5
     assert "Traceback" not in judge.process.stdout.read()
-
-
-def ended_s(judge: Evaluator, number: signal.Signals) -> float:
-    """How long its end takes after a signal."""
-    judge.process.send_signal(number)
-    began_s = time.monotonic()
-    assert judge.process.wait(60) == 0
-    return time.monotonic() - began_s
 
 
 def test_it_says_in_one_line_where_it_is(evaluator: Callable[..., Evaluator]) -> None:

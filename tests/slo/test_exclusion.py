@@ -58,47 +58,29 @@ def test_the_examples_in_the_docstrings_hold() -> None:
     assert doctest.testmod(exclusion).failed == 0
 
 
-@pytest.mark.parametrize(
-    ("fields", "what"),
-    [
-        pytest.param({"end_ms": 40 * DAY_MS}, "ends before it begins", id="empty"),
-        pytest.param({"reason": " "}, "has no reason", id="without reason"),
-        pytest.param({"approved_by": ""}, "name both", id="approved by nobody"),
-        pytest.param({"requested_by": " "}, "name both", id="asked for by nobody"),
-        pytest.param({"approved_by": "Dana "}, "cannot approve it", id="approved by oneself"),
-        pytest.param(
-            {"created_ms": 70 * DAY_MS + 1}, "more than 30 days ago", id="too long afterwards"
-        ),
-        pytest.param({"regions": frozenset()}, "excludes nothing", id="of no region"),
-        pytest.param({"journeys": frozenset()}, "excludes nothing", id="of no journey"),
-    ],
-)
-def test_what_nobody_may_exclude_is_refused(fields: dict[str, Any], what: str) -> None:
-    with pytest.raises(ValueError, match=what):
-        replace(MAINTENANCE, **fields)
+BOTH = "it takes one who asks and one who approves, name both"
+EMPTY = "an empty list excludes nothing, name one or leave the list out"
+#: What nobody may exclude, and everything that is said of it.
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "empty": ({"end_ms": 40 * DAY_MS}, "it ends before it begins, write a later end"),
+    "without reason": ({"reason": " "}, "it has no reason, write one"),
+    "approved by nobody": ({"approved_by": ""}, BOTH),
+    "asked for by nobody": ({"requested_by": " "}, BOTH),
+    "approved by oneself": (
+        {"approved_by": "Dana "},
+        "who asks for it cannot approve it, let somebody else approve",
+    ),
+    "too long afterwards": (
+        {"created_ms": 70 * DAY_MS + 1},
+        "it begins more than 30 days ago, which is over for good, begin later",
+    ),
+    "of no region": ({"regions": frozenset()}, EMPTY),
+    "of no journey": ({"journeys": frozenset()}, EMPTY),
+}
 
 
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ({"end_ms": MAINTENANCE.start_ms}, "it ends before it begins, write a later end"),
-        ({"reason": " "}, "it has no reason, write one"),
-        ({"approved_by": ""}, "it takes one who asks and one who approves, name both"),
-        (
-            {"approved_by": "Dana "},
-            "who asks for it cannot approve it, let somebody else approve",
-        ),
-        (
-            {"created_ms": MAINTENANCE.start_ms + 30 * DAY_MS + 1},
-            "it begins more than 30 days ago, which is over for good, begin later",
-        ),
-        (
-            {"journeys": frozenset()},
-            "an empty list excludes nothing, name one or leave the list out",
-        ),
-    ],
-)
-def test_a_refusal_says_what_is_wrong_and_the_mend(fields: dict[str, Any], said: str) -> None:
+@pytest.mark.parametrize(("fields", "said"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_nobody_may_exclude_is_refused(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=f"^{said}$"):
         replace(MAINTENANCE, **fields)
 
