@@ -1,8 +1,8 @@
 """Tries the tests of prober/slo on every small mistake that mutmut knows how to make in it.
 
 `python setup/mutants [FUNCTION…]`, such as `gate.*` or `room.Course.fits`; without any it is all
-of them. Whatever survives has to be listed in docs/mutants.md, and whatever is listed has to
-survive: the exit code is 1 when the two differ.
+of them, and `--listed` leaves out whatever did not survive before. Whatever survives has to be listed
+in docs/mutants.md, and whatever is listed has to survive: the exit code is 1 when the two differ.
 """
 
 from __future__ import annotations
@@ -36,17 +36,22 @@ PYTEST = (
 )
 
 
-def main(patterns: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Try mutants and hold the survivors against the list."""
     began_s = time.monotonic()
+    patterns = [each for each in arguments if each != "--listed"]
+    expected = {each for each in listed.read(LIST) if wanted(each, patterns)}
     known = tree.plant(ROOT, PLACE / "tree", [each.partition(".")[0] for each in patterns] or ["*"])
-    chosen = {name: mutant for name, mutant in known.items() if wanted(mutant, patterns)}
+    chosen = {
+        name: mutant
+        for name, mutant in known.items()
+        if (mutant in expected if patterns != arguments else wanted(mutant, patterns))
+    }
     print(f"{len(chosen)} mutants of {len({m.function for m in chosen.values()})} functions")
     outcomes = tried(list(chosen))
     print(table((chosen[name].module, outcome) for name, outcome in outcomes.items()))
     print(f"in {(time.monotonic() - began_s) / 60:.0f} minutes\n")
     alive = {chosen[name] for name, outcome in outcomes.items() if outcome == "survived"}
-    expected = {each for each in listed.read(LIST) if wanted(each, patterns)}
     return held_against(alive, expected)
 
 
