@@ -13,6 +13,7 @@ from fractions import Fraction
 from itertools import product
 from typing import Any, Final
 
+from prober.model import SlotState
 from prober.slo.alert import (
     INCONCLUSIVE_SHARE,
     MISSED_ROUNDS,
@@ -35,11 +36,12 @@ from prober.slo.series import (
     labels_of,
     runs,
     selector,
+    slots,
     summed,
 )
 from prober.slo.sight import Periods
 from prober.slo.window import Rolling
-from prober.units import format_ms
+from prober.units import format_ms, percent
 from prober.writing import write
 
 TOOL: Final = "Prometheus"
@@ -74,7 +76,7 @@ def rule_file(contract: Contract, periods: Periods, window: str | None = None) -
         *(_count(contract, *which) for which in product(sorted(lookbacks), (BAD, VALID))),
         *(rule for sheet in sheets for rule in sheet.rules(windows)),
         *_absence(contract, periods),
-        _validity(contract, periods),
+        *_vitals(contract, periods),
     ]
     group = {"name": f"prober-{contract.name}", "rules": found}
     return File(f"{contract.name}.rules.yaml", write({"groups": [group]}))
@@ -192,19 +194,40 @@ def _absent(
     }
 
 
-def _validity(contract: Contract, periods: Periods) -> dict[str, Any]:
-    """So many runs without verdict that failures could hide among them."""
+def _vitals(contract: Contract, periods: Periods) -> Iterator[dict[str, Any]]:
+    """Whether the prober keeps what it promises of itself: to find out, and to look."""
     window_ms = length_ms(alert_window(contract))
     lookback_ms = max(window_ms // VALIDITY_PARTS, MISSED_ROUNDS * max(periods.values()))
-    lookback = format_ms(lookback_ms)
-    without = summed(runs(contract, None, "inconclusive"), lookback).rstrip()
-    share, whole = INCONCLUSIVE_SHARE, summed(runs(contract), lookback).rstrip()
+    lookback, least = format_ms(lookback_ms), contract.data.min_coverage
+    yield _lost(
+        contract,
+        "ProberInconclusive",
+        summed(runs(contract, None, "inconclusive"), lookback),
+        summed(runs(contract), lookback),
+        INCONCLUSIVE_SHARE,
+        f"{{{{ $value }}}} runs gave no verdict in {lookback}",
+    )
+    yield _lost(
+        contract,
+        "ProberCoverage",
+        summed(slots(contract, SlotState.SKIPPED, SlotState.MISSED), lookback),
+        summed(slots(contract), lookback),
+        1 - least,
+        f"{{{{ $value }}}} due slots have no run in {lookback}; {percent(least)} are to have one",
+    )
+
+
+def _lost(
+    contract: Contract, alert: str, lost: str, whole: str, share: Fraction, what: str
+) -> dict[str, Any]:
+    """More than a share of a whole, and at least three: so much could hide failures."""
+    lost = lost.rstrip()
     return {
-        "alert": "ProberInconclusive",
-        "expr": f"{without} >= {MISSED_ROUNDS}\n"
-        f"and {share.denominator} * {without} > {share.numerator} * {whole}\n",
+        "alert": alert,
+        "expr": f"{lost} >= {MISSED_ROUNDS}\n"
+        f"and {share.denominator} * {lost} > {share.numerator} * {whole}",
         "labels": _labels(contract, TICKET),
-        "annotations": _told(contract, f"{{{{ $value }}}} runs gave no verdict in {lookback}"),
+        "annotations": _told(contract, what),
     }
 
 

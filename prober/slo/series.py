@@ -7,6 +7,7 @@ and half a failed run is none that anybody had.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from textwrap import indent
 from typing import Final
 
@@ -37,8 +38,18 @@ def events(
 def runs(contract: Contract, region: str | None = None, *outcomes: str) -> str:
     """The series that count a journey's runs, of all regions or of one, of all outcomes or some."""
     labels = {JOURNEY: contract.journey} | ({REGION: region} if region else {})
-    among = [f'{label(names.OUTCOME)}=~"{"|".join(outcomes)}"'] if outcomes else []
-    return selector(prometheus_name(names.RUNS), labels, *among)
+    return selector(prometheus_name(names.RUNS), labels, *_among(names.OUTCOME, outcomes))
+
+
+def slots(contract: Contract, *states: str) -> str:
+    """The series that count a journey's due slots, of all ends or of some."""
+    labels = {JOURNEY: contract.journey}
+    return selector(prometheus_name(names.SLOTS), labels, *_among(names.SLOT_STATE, states))
+
+
+def _among(name: str, values: Sequence[str]) -> list[str]:
+    """A matcher of some values of an attribute; none: of all, for which it takes no matcher."""
+    return [f'{label(name)}=~"{"|".join(values)}"'] if values else []
 
 
 def selector(name: str, labels: dict[str, str], *more: str) -> str:

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from prober.errors import InputError
 from prober.slo import series
-from prober.slo.alert import alert_window, firing, inconclusive, rules_of
+from prober.slo.alert import alert_window, firing, inconclusive, rules_of, uncovered
 from prober.slo.budget import Counts
 from prober.slo.contract import AlertRule, Contract, Objective
 from prober.slo.format import parse
@@ -318,19 +318,47 @@ def test_a_region_without_verdicts_is_a_ticket_and_all_of_them_are_a_page(tmp_pa
 def test_runs_without_verdict_hide_no_failures(
     tmp_path: Path, without: int, verdicts: int, fires: bool
 ) -> None:
-    totals = [
-        {
-            "series": f'prober_runs_total{{prober_region="eu",prober_journey="buy",'
-            f'prober_outcome="{outcome}"}}',
-            "values": f"0 {count}+0x40",
-        }
-        for outcome, count in (("inconclusive", without), ("failed", verdicts))
-    ]
-    name = 'count(ALERTS{alertname="ProberInconclusive"})'
-    ask = asked(name, 40, [({}, 1)] if fires else [])
     assert inconclusive(Counts(good=verdicts, invalid=without)) is fires
-    case = {"input_series": totals, "promql_expr_test": [ask]}
-    promtool_test(tmp_path, checked(tmp_path, SHOP), case)
+    totals = {
+        'prober_runs_total{prober_region="eu",prober_outcome="inconclusive"': without,
+        'prober_runs_total{prober_region="eu",prober_outcome="failed"': verdicts,
+    }
+    promtool_test(tmp_path, checked(tmp_path, SHOP), told("ProberInconclusive", totals, fires))
+
+
+@pytest.mark.parametrize(
+    ("skipped", "missed", "completed", "fires"),
+    [
+        pytest.param(4, 6, 90, False, id="as many as were agreed"),
+        pytest.param(4, 7, 89, True, id="fewer than were agreed"),
+        pytest.param(2, 0, 1, False, id="too few to say"),
+        pytest.param(0, 3, 0, True, id="none at all"),
+    ],
+)
+def test_slots_without_a_run_hide_no_failures(
+    tmp_path: Path, skipped: int, missed: int, completed: int, fires: bool
+) -> None:
+    due = skipped + missed + completed
+    assert uncovered(Counts(good=completed, due=due), SHOP.data.min_coverage) is fires
+    totals = {
+        'prober_slots_total{prober_region="eu",prober_slot_state="skipped"': skipped,
+        'prober_slots_total{prober_region="us",prober_slot_state="missed"': missed,
+        'prober_slots_total{prober_region="eu",prober_slot_state="completed"': completed,
+    }
+    promtool_test(tmp_path, checked(tmp_path, SHOP), told("ProberCoverage", totals, fires))
+
+
+def told(alert: str, totals: dict[str, int], fires: bool) -> dict[str, Any]:
+    """A case of promtool: after counters rose to these, an alert fires or does not."""
+    return {
+        "input_series": [
+            {"series": f'{series},prober_journey="buy"}}', "values": f"0 {count}+0x40"}
+            for series, count in totals.items()
+        ],
+        "promql_expr_test": [
+            asked(f'count(ALERTS{{alertname="{alert}"}})', 40, [({}, 1)] if fires else [])
+        ],
+    }
 
 
 #: What counters did, and by how much they grew between minutes 20 and 40.
