@@ -150,6 +150,9 @@ class Run:
     responses: Mapping[str, int] = field(default_factory=dict)
     #: The same for everybody else's hosts.
     third_party: Mapping[str, int] = field(default_factory=dict)
+    #: Errors on the page's console, uncaught ones too, by whose code they are of: `first_party`
+    #: or `third_party`.
+    page_errors: Mapping[str, int] = field(default_factory=dict)
     assertions: int = 0
     #: Named assertions that the run came to: whether each held.
     held: Mapping[str, bool] = field(default_factory=dict)

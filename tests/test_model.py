@@ -56,6 +56,7 @@ RUNS = st.builds(
     phases=st.dictionaries(st.sampled_from(Phase), NUMBERS),
     responses=COUNTS,
     third_party=COUNTS,
+    page_errors=COUNTS,
     assertions=NUMBERS,
     held=st.dictionaries(TEXT, st.booleans(), max_size=3),
     regime=st.dictionaries(TEXT, TEXT, max_size=3),

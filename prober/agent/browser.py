@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from playwright.sync_api import (
     Playwright,
     Request,
     Response,
+    WebError,
     sync_playwright,
 )
 
@@ -35,6 +37,8 @@ _FEATURES = (
     "SkipListAccountsWithoutGaiaCookies",
     "NetworkServiceInProcess2",
 )
+#: Where code is, in the trace of an uncaught error.
+_SOURCE = re.compile(r"https?://[^\s)]+")
 _LAUNCH_MS = 15_000
 _ACTION_MS = 10_000
 _NAVIGATION_MS = 30_000
@@ -255,23 +259,36 @@ class Driver:
             recorder.requested(request.url)
             recorder.went_unanswered(request.url, request.failure or "no reply", decisive=decisive)
 
-        def said(message: ConsoleMessage) -> None:
-            if message.type in ("error", "warning"):
-                recorder.said(f"{message.type}: {message.text}")
-
         def crashed(_page: Page) -> None:
             self.crashed = True
 
         def watch_page(page: Page) -> None:
             page.on("crash", crashed)
-            page.on("pageerror", lambda error: recorder.said(f"uncaught: {error}"))
 
         context.on("response", replied)
         context.on("requestfailed", unanswered)
-        context.on("console", said)
         context.on("page", watch_page)
         for page in context.pages:
             watch_page(page)
+        _listen(context, recorder)
+
+
+def _listen(context: BrowserContext, recorder: Recorder) -> None:
+    """Hear what pages complain of: on the console, and errors that nobody caught."""
+
+    def said(message: ConsoleMessage) -> None:
+        line = f"{message.type}: {message.text}"
+        if message.type == "error":
+            recorder.erred(line, message.location["url"])
+        elif message.type == "warning":
+            recorder.said(line)
+
+    def uncaught(error: WebError) -> None:
+        source = _SOURCE.search(error.error.stack or "")
+        recorder.erred(f"uncaught: {error.error}", source[0] if source else "")
+
+    context.on("console", said)
+    context.on("weberror", uncaught)
 
 
 def _is_main_document(request: Request) -> bool:

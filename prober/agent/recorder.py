@@ -53,6 +53,7 @@ class Recorder:
         self.requests = 0
         self.responses: Counter[str] = Counter()
         self.third_party: Counter[str] = Counter()
+        self.page_errors: Counter[str] = Counter()
         #: A main-frame or API status nobody accepted, as a line for people.
         self.refused: str | None = None
         #: A main-frame request that got no reply, as a line for people.
@@ -166,8 +167,14 @@ class Recorder:
         if len(self.failed_requests) < KEPT_LINES:
             self.failed_requests.append(f"{url}: no reply yet"[:KEPT_CHARACTERS])
 
+    def erred(self, line: str, url: str) -> None:
+        """An error of the page, and whose code it is of; without a URL it is the page's own."""
+        ours = not url or self.is_first_party(url)
+        self.page_errors["first_party" if ours else "third_party"] += 1
+        self.said(line)
+
     def said(self, line: str) -> None:
-        """A console line of warning or error, or an uncaught error of the page."""
+        """A line of the console that is kept for a run that did not pass."""
         if len(self.console) < KEPT_LINES:
             self.console.append(line[:KEPT_CHARACTERS])
 

@@ -286,6 +286,7 @@ class Watch:
             phases=phases,
             responses=self._seen.get("responses", {}),
             third_party=self._seen.get("third_party", {}),
+            page_errors=self._seen.get("page_errors", {}),
             assertions=finding.assertions,
             held=settled(verdict.outcome, self._held),
             regime=self._regime(),

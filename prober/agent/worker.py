@@ -293,6 +293,7 @@ class _Run:
             "duration_us": self.recorder.duration_us,
             "responses": dict(self.recorder.responses),
             "third_party": dict(self.recorder.third_party),
+            "page_errors": dict(self.recorder.page_errors),
             "console": self.recorder.console,
             "requests": self.recorder.failed_requests,
             "phases": self.phases,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -109,6 +109,26 @@ def test_a_page_reaches_what_the_region_lists(make_bench: object, site: Site, do
     """)
     assert run.third_party == {"2xx": 1}, run.evidence
     assert Door.knocks == 1
+
+
+def test_errors_of_a_page_are_counted_by_whose_code_they_are_of(
+    make_bench: object, site: Site, free_port: Callable[[], int]
+) -> None:
+    assert callable(make_bench)
+    bench: Bench = make_bench("allow_hosts: [localhost]")
+    site.pages["/complains"] = page(
+        "<script>console.warn('old'); console.error('ours')</script>"
+        f"<img src='http://localhost:{free_port()}/none.png'>"
+        "<script>onload = () => { document.title = 'Done'; throw Error('boom') }</script>"
+    )
+    run = bench.run("""
+        def complains(page: Page):
+            with step("open"), page.expect_event("pageerror"):
+                page.goto("/complains")
+                expect(page).to_have_title("Done")
+    """)
+    assert run.outcome is Outcome.PASSED
+    assert run.page_errors == {"first_party": 2, "third_party": 1}
 
 
 def test_traffic_is_marked_by_the_user_agent(bench: Bench, site: Site) -> None:

@@ -65,6 +65,15 @@ def test_replies_are_counted_by_class_and_party() -> None:
     ]  # fmt: skip
 
 
+def test_errors_of_the_page_are_counted_by_whose_code_they_are_of() -> None:
+    stage = recorder()
+    for url in (f"https://{HOST}/app.js", "", "https://cdn.example/ads.js"):
+        stage.erred(f"error: {url}", url)
+    stage.said("warning: old")
+    assert stage.page_errors == {"first_party": 2, "third_party": 1}
+    assert len(stage.console) == 4
+
+
 @pytest.mark.parametrize(
     ("accepted", "status", "fails"),
     [

@@ -59,6 +59,7 @@ runs = st.builds(
     phases=st.dictionaries(st.sampled_from(Phase), spans_us),
     responses=counts,
     third_party=counts,
+    page_errors=counts,
     assertions=st.integers(0, 99),
     held=st.dictionaries(text, st.booleans(), max_size=3),
     regime=st.dictionaries(text, text, max_size=3),
