@@ -160,9 +160,12 @@ class Network:
         self.mend()
         self._files = Path("/etc/netns") / self.name
         self._files.mkdir(parents=True)
-        (self._files / "resolv.conf").write_text(
-            f"nameserver {self.here}\noptions timeout:1 attempts:1\n"
-        )
+        self.ask_names("timeout:1 attempts:1")
+
+    def ask_names(self, options: str = "") -> None:
+        """Have the resolver outside asked; without options as patiently as is usual, for 10 s."""
+        text = f"nameserver {self.here}\n" + (f"options {options}\n" if options else "")
+        (self._files / "resolv.conf").write_text(text)
 
     def cut(self) -> None:
         """Take its only link down: no packet finds a way out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from prober.agent.question import in_thread
 from prober.agent.recorder import Recorder
 
 #: Has an exchange made, and may make another answer of it.
@@ -37,7 +39,7 @@ class Client(httpx.Client):
         self._recorder.requested(url)
         plain = super().send
         try:
-            with _alarm(self.ends - time.monotonic(), request):
+            with _alarm(self.ends - time.monotonic(), request), _names_asked_aside():
                 response = self.tamper(request, lambda: plain(request, **options))
         except httpx.RequestError as error:
             self._recorder.went_unanswered(url, type(error).__name__, decisive=True)
@@ -45,6 +47,24 @@ class Client(httpx.Client):
         for each in (*response.history, response):
             self._recorder.replied(str(each.url), each.status_code, decisive=each is response)
         return response
+
+
+@contextmanager
+def _names_asked_aside() -> Iterator[None]:
+    """Have another thread wait for the resolver: the C library does not stop when an alarm rings.
+
+    A resolver that says nothing would hold the journey beyond its time, and so till it is killed.
+    """
+    lookup = socket.getaddrinfo
+
+    def aside(*wanted: Any, **options: Any) -> Any:
+        return in_thread(lambda: lookup(*wanted, **options)).result()
+
+    socket.getaddrinfo = aside
+    try:
+        yield
+    finally:
+        socket.getaddrinfo = lookup
 
 
 @contextmanager

@@ -30,12 +30,13 @@ class Question(Generic[Answer]):
             Exception: what asking raised.
         """
         if self._asked is None or self._asked.done():
-            self._asked = _in_thread(self._ask)
+            self._asked = in_thread(self._ask)
         async with asyncio.timeout(within_s):
             return await asyncio.wrap_future(self._asked)
 
 
-def _in_thread(work: Callable[[], Answer]) -> Future[Answer]:
+def in_thread(work: Callable[[], Answer]) -> Future[Answer]:
+    """Have a thread of nobody's do something; what it raises is raised by the future."""
     future: Future[Answer] = Future()
     future.set_running_or_notify_cancel()  # who stops waiting does not cancel it
 
@@ -45,5 +46,5 @@ def _in_thread(work: Callable[[], Answer]) -> Future[Answer]:
         except BaseException as error:  # noqa: BLE001  # raised where it is waited for
             future.set_exception(error)
 
-    threading.Thread(target=run, name="control", daemon=True).start()
+    threading.Thread(target=run, name="question", daemon=True).start()
     return future

@@ -208,6 +208,11 @@ class Place:
         text = dedent(JOURNEY).format(gate=self.gate, began=self.began)
         (directory / "journeys" / "shop.py").write_text(text)
 
+    def hurry(self, timeout: str) -> None:
+        """Give the journey less time."""
+        file = self.directory / "journeys" / "shop.py"
+        file.write_text(file.read_text().replace('timeout="60s"', f'timeout="{timeout}"'))
+
     @property
     def resolver(self) -> Resolver:
         """The only one that the network knows."""
@@ -313,6 +318,19 @@ def test_a_resolver_that_says_nothing_is_this_regions_own(place: Place, referenc
     assert ours(run) == Cause.EGRESS
     said = "no name of a reference" if references == "by name" else "the resolver answers nothing"
     assert said in str(run.message)
+
+
+@pytest.mark.long
+def test_a_resolver_that_is_waited_for_longer_than_the_journey_has_is_this_regions_own(
+    place: Place,
+) -> None:
+    place.resolver.speaks = False
+    place.network.ask_names()
+    place.hurry("6s")
+    place.region("http://shop.example", [host.place for host in place.references])
+    run = place.run()
+    assert ours(run) == Cause.EGRESS
+    assert run.duration_us < 6_000_000
 
 
 @pytest.mark.long
