@@ -22,12 +22,13 @@ from benchmarks.settings import Settings
 from prober.evaluator.evaluate import evaluate
 from prober.evaluator.journal_source import JournalSource
 from prober.journal.view import View
+from prober.units import DAY_MS
 
 NAME = "evaluate"
 PER_SECOND = 100
 #: It is late in a quarter there: a window is as long as it gets.
 END_MS = int(datetime(2026, 9, 30, 21, 17, 23, tzinfo=UTC).timestamp()) * 1000
-QUARTER_MS = 92 * 86_400_000
+QUARTER_MS = 92 * DAY_MS
 _CONTRACTS = 20
 _TARGETED = 432_000
 #: On disk, journal and its log together, with room to spare.

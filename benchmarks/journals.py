@@ -25,10 +25,10 @@ from prober.journal.tally import rules_of
 from prober.model import Cause, Kind, Outcome, Phase, Run, RunId, Schedule, Step
 from prober.slo.contract import Contract
 from prober.slo.format import load, parse
-from prober.units import HOUR_MS
+from prober.units import DAY_MS, HOUR_MS
 
 REGIONS = tuple(f"region-{number}" for number in range(10))
-WINDOW_MS = 30 * 86_400_000
+WINDOW_MS = 30 * DAY_MS
 CONTRACT = Path(__file__).parent.parent / "journeys" / "checkout.slo.yaml"
 _STEPS = ("open shop", "sign in", "add to cart", "pay", "confirmation")
 #: Of each thousand runs; the rest pass in time.

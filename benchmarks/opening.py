@@ -20,9 +20,10 @@ from prober.agent.ledger import Ledger
 from prober.agent.pen import Pen
 from prober.journal.journal import Journal
 from prober.journal.view import View
+from prober.units import DAY_MS
 
 #: Rows are kept for 93 days.
-WINDOW_MS = 90 * 86_400_000
+WINDOW_MS = 90 * DAY_MS
 
 
 def measure(folder: Path, runs: int, say: Callable[[str], None]) -> float:

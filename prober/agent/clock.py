@@ -13,8 +13,10 @@ from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 
+from prober.units import HOUR_MS
+
 #: Set back by more than this, the wall clock is believed and the past was not.
-HELD_MS = 3_600_000
+HELD_MS = HOUR_MS
 #: Smaller differences are drift, followed at once and never backwards.
 _STEP_MS = 1000
 

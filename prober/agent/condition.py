@@ -10,16 +10,16 @@ from typing import Any, Final
 
 from prober.agent.control import OFFSET_S, Look
 from prober.telemetry.deliver import Health
-from prober.units import span
+from prober.units import MINUTE_MS, span
 
 #: Due slots in a row without a run.
 UNCOVERED: Final = 3
 #: Runs in a row that were set aside.
 SATURATED: Final = 3
 #: A destination is late when its oldest record is older than this and than three intervals.
-LATE_MS: Final = 60_000
+LATE_MS: Final = MINUTE_MS
 #: Backends refuse what comes from further ahead than minutes.
-SKEW_MS: Final = 60_000
+SKEW_MS: Final = MINUTE_MS
 #: What does not make an agent unready: the old files work, a journal is there, and runs that
 #: meet a dead network, a busy machine or a clock that is a little off are recorded as such.
 _TOLD_ONLY: Final = frozenset({"reload", "set_aside", "egress", "clock_offset", "saturation"})

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from prober.units import decimal, percent
+from prober.units import DAY_MS, HOUR_MS, MINUTE_MS, decimal, percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,7 +79,7 @@ def duration(span_ms: int | None) -> str:
     """
     if span_ms is None:
         return "never"
-    units = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000))
+    units = (("d", DAY_MS), ("h", HOUR_MS), ("m", MINUTE_MS), ("s", 1000))
     for (large, large_ms), (small, small_ms) in pairwise(units):
         if span_ms >= large_ms:
             whole, rest = divmod(-(-span_ms // small_ms), large_ms // small_ms)

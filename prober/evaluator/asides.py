@@ -22,9 +22,10 @@ from prober.slo.alert import alert_window
 from prober.slo.contract import Contract
 from prober.slo.moment import iso
 from prober.slo.regime import Change, Median
+from prober.units import MINUTE_MS
 
 #: Records have so long to arrive.
-_SETTLED_MS: Final = 60_000
+_SETTLED_MS: Final = MINUTE_MS
 #: Of changes the newest are told: so many, and of those with a step in latency, as text, so many.
 _CHANGES: Final = 100
 _STEPS: Final = 5

@@ -26,6 +26,7 @@ from prober.slo.contract import Contract
 from prober.slo.exclusion import Exclusion
 from prober.slo.moment import iso
 from prober.slo.state import URGENCY, State
+from prober.units import MINUTE_MS
 
 #: As many outcomes as fit on a line.
 STRIP = 40
@@ -33,7 +34,7 @@ FRESH_MS = 1000
 #: What is far away is asked less often: agents report every 15 s.
 FRESH_AFAR_MS = 15_000
 #: A run is missed only so long after it was claimed: its record may still be on the way.
-PATIENCE_MS = 60_000
+PATIENCE_MS = MINUTE_MS
 
 #: A journey and a region.
 Place = tuple[str, str]

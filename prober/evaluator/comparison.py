@@ -28,11 +28,12 @@ from prober.slo.budget import Counts
 from prober.slo.contract import Contract, Objective, ServerView, Success
 from prober.slo.moment import iso
 from prober.slo.window import Span, Window
+from prober.units import DAY_MS
 
 #: Runs and samples have so long to arrive.
 _SETTLED_MS: Final = 120_000
 #: A window's newest part is compared: for more of it backends give no points at once.
-_MOST_MS: Final = 30 * 86_400_000
+_MOST_MS: Final = 30 * DAY_MS
 #: Steps that are asked for at once: a journal remembers what it said of so few.
 _PIECE: Final = 720
 #: Of differences the newest are told.

@@ -15,15 +15,16 @@ from prober.errors import SourceUnavailable
 from prober.evaluator.backend import POINTS, Backend, Labels, Point, seconds
 from prober.evaluator.naming import Naming, discover
 from prober.model import Outcome
+from prober.units import DAY_MS, HOUR_MS
 
 COUNTERS: Final = (
     names.SLI_EVENTS, names.RUNS, names.SLOTS, names.SILENT_FAILURES, names.CONFIRMATIONS
 )  # fmt: skip
 #: How far back a last sample is looked for first: further than an export interval and most
 #: outages. An older one is found as well, by a dearer question.
-NEAR_MS: Final = 3_600_000
+NEAR_MS: Final = HOUR_MS
 #: As far back as anything is looked for.
-EVER_MS: Final = 400 * 86_400_000
+EVER_MS: Final = 400 * DAY_MS
 #: A label of our own in answers: which of several questions a row answers.
 _PART: Final = "prober_part"
 

@@ -10,7 +10,7 @@ from prober import conventions as names
 from prober.evaluator.backend import seconds
 from prober.evaluator.counters import NEAR_MS, Counters, Key, Place
 from prober.model import Outcome
-from prober.units import DAY_MS
+from prober.units import DAY_MS, MINUTE_MS
 
 _VERDICTS: Final = (str(Outcome.PASSED), str(Outcome.FAILED))
 
@@ -50,7 +50,7 @@ def newest(
         back_ms: how long a place may have been silent.
         end_ms: the moment before which to look.
     """
-    fine = Looks(max(1000, period_ms // 60_000 * 1000), 360)
+    fine = Looks(max(1000, period_ms // MINUTE_MS * 1000), 360)
     coarse = Looks(max(DAY_MS, 72 * period_ms) // 288_000 * 1000, 288)
     wanted = {names.JOURNEY: journeys, names.OUTCOME: _VERDICTS}
     reach, at = f"[{back_ms}ms]", seconds(end_ms)

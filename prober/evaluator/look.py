@@ -23,9 +23,10 @@ from prober.slo.contract import Contract
 from prober.slo.exclusion import Exclusion
 from prober.slo.impact import Episode, sentence
 from prober.slo.window import Span
+from prober.units import MINUTE_MS
 
 #: A run counts for alerts when its record had so long to arrive, or a period if that is shorter.
-LAG_MS: Final = 60_000
+LAG_MS: Final = MINUTE_MS
 #: The rule that asks for a postmortem of an incident.
 POSTMORTEM: Final = "postmortem"
 _GRAVEST: Final = tuple(Advice)

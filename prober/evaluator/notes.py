@@ -19,6 +19,7 @@ from prober.slo.moment import moment_ms
 from prober.slo.override import Override
 from prober.slo.reservation import Reservation
 from prober.slo.values import Part
+from prober.units import HOUR_MS
 
 Value = TypeVar("Value")
 
@@ -31,7 +32,7 @@ class GrantRequest(Strict):
     role: Text
     by: Text
     reason: Text
-    expires: Duration = 4 * 3_600_000
+    expires: Duration = 4 * HOUR_MS
 
 
 class ExclusionRequest(Strict):

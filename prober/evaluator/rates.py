@@ -13,12 +13,13 @@ from prober.errors import SourceUnavailable
 from prober.evaluator.backend import Backend, Point, connect
 from prober.slo.agreement import POINT_MS
 from prober.slo.window import Span
+from prober.units import HOUR_MS
 from prober.variables import given
 
 #: Where the servers' metrics are; the evaluator's own source holds them if this is not set.
 SERVERS: Final = "PROBER_SERVER_SOURCE"
 #: What is so young is asked for again: samples may still have been on their way.
-_YOUNG_MS: Final = 3_600_000
+_YOUNG_MS: Final = HOUR_MS
 
 
 @dataclass(slots=True)

@@ -16,9 +16,10 @@ from prober.slo.exclusion import Exclusion, fingerprint
 from prober.slo.projection import Projection
 from prober.slo.state import URGENCY, State
 from prober.slo.window import Span, Window
+from prober.units import HOUR_MS
 
 #: The burn rate that is shown is that of the last hour.
-LOOKBACK_MS: Final = 3_600_000
+LOOKBACK_MS: Final = HOUR_MS
 
 
 class Priority(StrEnum):

@@ -15,7 +15,7 @@ from prober.evaluator.board import Status
 from prober.journal.journal import Journal
 from prober.reload import Reload
 from prober.telemetry.totals import Reading
-from prober.units import span
+from prober.units import MINUTE_MS, span
 
 HEARTBEAT: Final = "heartbeat"
 ALERTS: Final = "alerts"
@@ -23,7 +23,7 @@ ALERTS: Final = "alerts"
 #: wait for a PromQL backend that is slow for every contract.
 STILL_S: Final = {HEARTBEAT: 10.0, ALERTS: 600.0}
 #: Alerts are looked at every 15 s; after so long without it is said.
-_LATE_MS: Final = 60_000
+_LATE_MS: Final = MINUTE_MS
 #: Troubles that others have to mend; the evaluator works.
 _TOLD_ONLY: Final = frozenset({"coverage", "reload"})
 

@@ -20,6 +20,7 @@ from prober.journal.keeper import Keeper
 from prober.journal.store import note_copy
 from prober.journal.volume import make, sync
 from prober.journal.wal import PAGE
+from prober.units import HOUR_MS
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 FOLDER = "backup"
 KEPT = 2
 #: A backup older than this is followed by another.
-EVERY_MS = 3_600_000
+EVERY_MS = HOUR_MS
 #: How long reading pauses, as a multiple of itself: runs are being measured.
 _REST = 3.0
 #: Changed pages that are copied while writers wait.

@@ -11,9 +11,10 @@ from prober.journal.body import unpack_run
 from prober.journal.store import Store
 from prober.slo.regime import KEYS, MOST, Change, Median, changed, middle
 from prober.slo.window import Span
+from prober.units import HOUR_MS
 
 #: From one look to the next.
-_EVERY_MS = 6 * 3_600_000
+_EVERY_MS = 6 * HOUR_MS
 #: So many runs are remembered before all are forgotten.
 _MOST_LOOKS = 100_000
 

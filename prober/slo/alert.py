@@ -20,7 +20,7 @@ from prober.slo.burn import burn_rate, max_burn, threshold, whole
 from prober.slo.contract import AlertRule, Contract, Objective
 from prober.slo.state import SEED_5_BANDS, Bands, State
 from prober.slo.window import Rolling, Unit, Window
-from prober.units import DAY_MS
+from prober.units import DAY_MS, HOUR_MS
 
 PAGE: Final = "page"
 TICKET: Final = "ticket"
@@ -31,7 +31,7 @@ INCONCLUSIVE_SHARE: Final = Fraction(1, 20)
 #: It is that of such a part of a window: a day of 30.
 VALIDITY_PARTS: Final = 30
 #: A better state is told after so long at the latest.
-HOLD_MS: Final = 3_600_000
+HOLD_MS: Final = HOUR_MS
 #: A short lookback holds so many rounds: one may hold no run of a region, or two.
 _ROUNDS: Final = 2
 #: What a period of the calendar is taken for where a burn rate is derived from it.

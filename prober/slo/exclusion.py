@@ -18,9 +18,10 @@ from prober.slo.budget import Counts
 from prober.slo.contract import ExclusionMode
 from prober.slo.recurrence import Recurrence
 from prober.slo.window import Span
+from prober.units import DAY_MS
 
 #: So long after its start an exclusion may still be asked for.
-RETROACTIVE_MS: Final = 30 * 86_400_000
+RETROACTIVE_MS: Final = 30 * DAY_MS
 #: More of a window than this is a lot to leave out.
 GENEROUS: Final = Fraction(1, 10)
 

@@ -13,7 +13,7 @@ from prober.slo.override import Override
 from prober.slo.policy import ChangeClass, OnInconclusive, Policy, Verdict
 from prober.slo.projection import available
 from prober.slo.state import URGENCY, State, state_of
-from prober.units import percent, span
+from prober.units import DAY_MS, percent, span
 
 #: Exit codes; 1 is a crash and 2 a usage error, so that neither is ever read as a verdict.
 EXITS: Final = {
@@ -26,7 +26,7 @@ EXITS: Final = {
 ALLOW_OVERRIDDEN: Final = "allow_overridden"
 #: Of the slots due in the last `RECENT_MS`, so many must have run.
 MIN_RECENT_COVERAGE: Final = Fraction(4, 5)
-RECENT_MS: Final = 86_400_000
+RECENT_MS: Final = DAY_MS
 _SEVERITY: Final = tuple(Verdict)
 #: Changes that may be the cure for knowing too little.
 _CURES: Final = (ChangeClass.RELIABILITY, ChangeClass.SECURITY)

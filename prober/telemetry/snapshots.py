@@ -10,14 +10,13 @@ from prober.journal.journal import Journal
 from prober.telemetry.encode import compress, exemplars, metrics
 from prober.telemetry.resource import Resource
 from prober.telemetry.totals import Reading
+from prober.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 KEPT_BYTES: Final = 256_000_000
-_MINUTE_MS: Final = 60_000
-_DAY_MS: Final = 24 * 60 * _MINUTE_MS
 #: An outage of an hour, and the pause before its end is noticed, cost no point.
-_WHOLE_MS: Final = 2 * 60 * _MINUTE_MS
+_WHOLE_MS: Final = 2 * HOUR_MS
 #: Each a multiple of the one before, up to 23 days.
-_GRIDS_MS: Final = (_MINUTE_MS, *(8 * _MINUTE_MS << doubled for doubled in range(13)))
+_GRIDS_MS: Final = (MINUTE_MS, *(8 * MINUTE_MS << doubled for doubled in range(13)))
 #: Exemplars come from at most so many of the newest records.
 _EXEMPLARS_FROM: Final = 512
 
@@ -93,5 +92,5 @@ def _slot(id_: int, taken_ms: int, age_ms: int) -> tuple[int, int]:
     """Of payloads with the same slot one stays."""
     if age_ms < _WHOLE_MS:
         return 0, id_
-    width_ms = _MINUTE_MS if age_ms < _DAY_MS else 8 * _MINUTE_MS
+    width_ms = MINUTE_MS if age_ms < DAY_MS else 8 * MINUTE_MS
     return width_ms, taken_ms // width_ms
