@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,6 @@ PROBER = Path(sys.executable).parent / "prober"
 PAGE = ROOT / "docs" / "journeys.md"
 CONTRACT = (ROOT / "journeys" / "account_api.slo.yaml").read_text()
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="module")
-def running_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    shop = Shop(tmp_path_factory.mktemp("shop"))
-    yield shop
-    shop.close()
-
-
-@pytest.fixture
-def shop(running_shop: Shop) -> Shop:
-    running_shop.fault(None)
-    return running_shop
 
 
 @pytest.fixture

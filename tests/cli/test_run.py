@@ -66,21 +66,8 @@ BROKEN = [
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="module")
-def running_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    shop = Shop(tmp_path_factory.mktemp("shop"))
-    yield shop
-    shop.close()
-
-
 @pytest.fixture
-def healthy(running_shop: Shop) -> Shop:
-    running_shop.fault(None)
-    return running_shop
-
-
-@pytest.fixture
-def command(tmp_path: Path, healthy: Shop) -> list[str]:
+def command(tmp_path: Path, shop: Shop) -> list[str]:
     """`prober run` with a region for the shop and temporary files of its own."""
     regions = tmp_path / "regions"
     regions.mkdir()
@@ -88,7 +75,7 @@ def command(tmp_path: Path, healthy: Shop) -> list[str]:
         f"  {name}:\n    timeout: {timeout}\n" for name, timeout in TIMEOUTS.items()
     )
     (regions / "here.yaml").write_text(
-        f"region: here\nbase_url: {healthy.url}\njourneys:\n{overrides}"
+        f"region: here\nbase_url: {shop.url}\njourneys:\n{overrides}"
         "secrets:\n  shop_user: ada@shop.example\n  shop_password: analytical-engine\n"
         f"sandbox: {'off' if os.geteuid() == 0 else 'on'}\nsaturation: off\n"
         f"data: {tmp_path / 'data'}\n"
@@ -167,9 +154,9 @@ def test_a_healthy_shop_passes_step_by_step(prober: Run) -> None:
 
 @pytest.mark.parametrize(("journey", "where", "fault", "cause", "step"), BROKEN)
 def test_a_broken_shop_fails(
-    prober: Run, healthy: Shop, journey: str, where: str, fault: str, cause: str, step: str
+    prober: Run, shop: Shop, journey: str, where: str, fault: str, cause: str, step: str
 ) -> None:
-    healthy.fault(fault, where)
+    shop.fault(fault, where)
     done = prober(journey, "--json")
     assert done.returncode == 1
     run = record(done)
@@ -183,8 +170,8 @@ def test_every_fault_of_the_checkout_is_tried() -> None:
     assert FAULTS.keys() == CHECKOUT.keys()
 
 
-def test_a_failure_says_for_people_what_and_where(prober: Run, healthy: Shop) -> None:
-    healthy.fault("wrong_total")
+def test_a_failure_says_for_people_what_and_where(prober: Run, shop: Shop) -> None:
+    shop.fault("wrong_total")
     done = prober("checkout")
     assert done.returncode == 1
     assert "✗ confirmation" in done.stdout
@@ -198,9 +185,9 @@ def test_a_failure_says_for_people_what_and_where(prober: Run, healthy: Shop) ->
 
 
 @pytest.mark.long
-def test_the_total_of_an_order_is_an_assertion_of_its_own(prober: Run, healthy: Shop) -> None:
+def test_the_total_of_an_order_is_an_assertion_of_its_own(prober: Run, shop: Shop) -> None:
     held = record(prober("checkout", "--json"))["held"]
-    healthy.fault("wrong_total")
+    shop.fault("wrong_total")
     assert (held, record(prober("checkout", "--json"))["held"]) == (
         {"order-total": True},
         {"order-total": False},
