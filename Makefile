@@ -37,10 +37,10 @@ chaos: install backends ## Run the tests that take minutes: kills, outages, benc
 	@$(IN_ROOT) exec .venv/bin/pytest -m long $(CONFIRM) $(PYTEST_ARGS)
 
 fleet: image backends ## Run the tests of containers: three regions cut off, paused, killed (PROBER_LONG=short)
-	@$(IN_ROOT) setup/victoria && exec .venv/bin/pytest -m fleet $(PYTEST_ARGS)
+	@$(IN_ROOT) setup/victoria && exec .venv/bin/pytest -m fleet $(CONFIRM) $(PYTEST_ARGS)
 
 blame: install ## Strike with every fault and see whose it is called (PROBER_LONG=short)
-	@$(IN_ROOT) exec .venv/bin/pytest -m blame tests/faults $(PYTEST_ARGS)
+	@$(IN_ROOT) exec .venv/bin/pytest -m blame tests/faults $(CONFIRM) $(PYTEST_ARGS)
 
 check: install ## Lint, format, types, and the direction of imports
 	@$(IN_ROOT) failed=0; \

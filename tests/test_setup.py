@@ -121,20 +121,22 @@ def test_without_apt_there_is_no_strace_and_it_says_what_skips(
     )
 
 
-@pytest.mark.parametrize("fails", ["", "check", "cover", "test", "chaos"])
+@pytest.mark.parametrize("fails", ["", "check", "cover", "test", "chaos", "blame", "fleet"])
 def test_a_pipeline_runs_everything_and_fails_with_any_of_it(
     run: Run, checkout: Path, fails: str
 ) -> None:
     (checkout / "Makefile").write_text(
         "".join(
             f"{target}:\n\t@echo {target} CI=$$CI $$PROBER_LONG; test {target} != '{fails}'\n"
-            for target in ("check", "cover", "test", "chaos")
+            for target in ("check", "cover", "test", "chaos", "blame", "fleet")
         )
     )
     result = run("bash", checkout / ".ci" / "run")
     assert result.returncode == bool(fails)
-    for line in ("check CI=true", "test CI=true", "cover CI=true", "chaos CI=true short"):
-        assert f"\n{line}" in result.stdout
+    for target in ("check", "cover", "test"):
+        assert f"\n{target} CI=true" in result.stdout
+    for target in ("chaos", "blame", "fleet"):
+        assert f"\n{target} CI=true short" in result.stdout
 
 
 def test_without_an_engine_there_is_no_image_and_the_reason_is_kept(

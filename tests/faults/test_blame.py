@@ -52,11 +52,13 @@ def met_in_peace(scene: Scene, fault: Fault) -> Said:
 
     A pipeline shares its machine, and what was set aside for that says nothing about the fault.
     """
-    for _ in range(PATIENCE if SHORT and fault.origin is not Origin.HOST else 1):
+    if not SHORT or fault.origin is Origin.HOST:
+        return met(scene, scene.ours(fault.world), fault)
+    for _ in range(PATIENCE):
         said = met(scene, scene.ours(fault.world), fault)
         if said.cause is not Cause.SATURATED:
-            break
-    return said
+            return said
+    pytest.skip(f"this machine had other work each of {PATIENCE} times: {said.message}")
 
 
 @pytest.mark.timeout(60 + 60 * REPEAT + 60 * PEER)
