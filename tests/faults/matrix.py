@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count
 
 import psutil
 
@@ -299,8 +300,10 @@ def memory(scene: Scene) -> AbstractContextManager[None]:
 
     def take() -> None:
         used = sum(each.memory_full_info().pss for each in everybody(scene.measurer.root))
-        with suppress(OSError):
-            scene.cgroup.memory((used >> 20) + 10)
+        for megabytes in count(used >> 20):  # the kernel refuses less than it can get back
+            with suppress(OSError):
+                scene.cgroup.memory(megabytes)
+                return
 
     return _during(take, lambda: scene.cgroup.memory(None))
 
