@@ -214,10 +214,12 @@ def unknown(target: Fraction) -> Judgement:
 
 
 def _budget(target: Fraction, counts: Counts, planned: int | None, basis: Basis) -> Fraction | None:
-    runs = counts.valid if basis is Basis.OBSERVED else planned
-    if runs is None:
+    """A plan is known before anything has run; of what was observed there is no share yet."""
+    if basis is Basis.OBSERVED:
+        return (1 - target) * counts.valid if counts.valid else None
+    if planned is None:
         raise ValueError("a planned budget needs the number of planned runs")
-    return (1 - target) * runs if counts.valid else None
+    return (1 - target) * planned
 
 
 def _proven(target: Fraction, counts: Counts, planned: int | None) -> bool:
@@ -241,11 +243,13 @@ def _state(consumed: Fraction | None, bands: Bands) -> State:
 def _doubt(
     counts: Counts, runs: Counts, min_runs: int, min_coverage: Fraction, stale: bool
 ) -> Doubt | None:
-    """The first that applies. Slices that are good by rule alone say nothing without a run."""
+    """The first that applies. Slices that are good by rule alone say nothing without a verdict."""
     if not runs.completed:
         return Doubt.ALL_EXCLUDED if runs.excluded else Doubt.NO_DATA
+    if not runs.valid:
+        return Doubt.ALL_INVALID
     if not counts.valid:
-        return Doubt.NO_DATA if runs.valid else Doubt.ALL_INVALID
+        return Doubt.NO_DATA
     if counts.valid < min_runs:
         return Doubt.INSUFFICIENT_RUNS
     if runs.coverage is not None and runs.coverage < min_coverage:

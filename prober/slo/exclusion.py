@@ -64,7 +64,7 @@ class Exclusion:
 
     def __post_init__(self) -> None:
         if self.end_ms <= self.start_ms:
-            raise ValueError("it ends before it begins, write a later end")
+            raise ValueError("it ends no later than it begins, write a later end")
         if not self.reason.strip():
             raise ValueError("it has no reason, write one")
         if not (self.requested_by.strip() and self.approved_by.strip()):

@@ -47,6 +47,7 @@ Answer = dict[str, Any]
 JOURNEY = "checkout"
 REGION = "r1"
 SKEW_S = 300
+NEARLY_ALL = 1 - Fraction(1, 10**30)
 #: No vector lasts so long.
 AGES_MS = 10**15
 OUTCOMES = {
@@ -86,20 +87,23 @@ def judged(given: Given, book: Journal, view: View) -> Answer:
     for at_ms, together in groupby(arrivals, key=lambda arrival: arrival.at_ms):
         book.write([arrival.run for arrival in together], now_ms=at_ms)
     late = any(arrival.at_ms > known_ms for arrival in arrivals)
-    then, now = (
-        evaluate(
-            _contract(given),
+
+    def found(slo: Given, known: int | None) -> Result:
+        return evaluate(
+            _contract({**given, "slo": slo}),
             JournalSource(view),
             as_of_ms,
             known_ms=known,
             exclusions=list(_exclusions(given)),
             skew_ms=1000 * slo.get("skew_tolerance_s", SKEW_S),
         ).results[0]
-        for known in (known_ms, None)
-    )
+
+    then, now = _told(found(slo, known_ms)), _told(found(slo, None))
     # What has all arrived takes another way through the journal, to the same numbers.
-    assert late or _told(then) == _told(now)
-    return _told(then)
+    assert late or then == now
+    if Fraction(slo["target"]) == 1:  # no contract may say so: at next to 100 % all burns are high
+        then["alerts"] = _told(found({**slo, "target": NEARLY_ALL}, known_ms))["alerts"]
+    return then
 
 
 def counts(given: Given) -> Answer:
@@ -248,12 +252,12 @@ def _alerts(slo: Given) -> Iterator[AlertRule]:
 
 def _exclusions(given: Given) -> Iterator[Exclusion]:
     for number, each in enumerate(given.get("exclusions", ())):
-        if each.get("approved", True) and not each.get("revoked"):
-            start_ms = moment_ms(each["start"])
+        start_ms, end_ms = moment_ms(each["start"]), moment_ms(each["end"])
+        if each.get("approved", True) and not each.get("revoked") and start_ms < end_ms:
             yield Exclusion(
                 id=each.get("id", str(number)),
                 start_ms=start_ms,
-                end_ms=moment_ms(each["end"]),
+                end_ms=end_ms,
                 regions=frozenset(each["regions"]) if each.get("regions") else None,
                 journeys=frozenset(each["journeys"]) if each.get("journeys") else None,
                 category=Category(each.get("category", "other")),
@@ -265,8 +269,9 @@ def _exclusions(given: Given) -> Iterator[Exclusion]:
 
 
 def _schedules(given: Given, as_of_ms: int) -> Iterator[Record]:
-    """The plan, in force long before the window; its slots end with the moment of judgement."""
+    """The plan, in force long before the window; the first slot is at its start."""
     slo = given["slo"]
+    start_ms = _window(slo["window"]).period(as_of_ms).start_ms
     if "interval_s" in slo:
         every_ms = int(Fraction(slo["interval_s"]) * 1000)
         regions = slo.get("regions", [REGION])
@@ -277,15 +282,15 @@ def _schedules(given: Given, as_of_ms: int) -> Iterator[Record]:
                 region=region,
                 from_ms=0,
                 every_ms=every_ms,
-                phase_ms=as_of_ms % every_ms,
+                phase_ms=start_ms % every_ms,
             )
 
 
 def _arrivals(given: Given, known_ms: int) -> Iterator[Arrival]:
-    """Each run, from the moment of its slot on or from when it is said to have arrived."""
+    """Each run, and when it is said to have arrived; else in time for the judgement."""
     for event in [*given.get("events", ()), *_expanded(given)]:
         slot_ms = event.get("slot_ms") or moment_ms(event["t"])
-        at_ms = moment_ms(event["ingested"]) if "ingested" in event else min(slot_ms, known_ms)
+        at_ms = moment_ms(event["ingested"]) if "ingested" in event else known_ms
         kind = event.get("kind", "scheduled")
         outcome, cause = OUTCOMES.get(event.get("outcome", "good"), OUTCOMES["invalid"])
         identity = RunId(

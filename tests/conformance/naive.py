@@ -125,24 +125,26 @@ def _verdict(told: dict[str, Any], slo: Given, any_run: bool, any_verdict: bool)
     reason = None
     if not any_run:
         reason = "all_excluded" if told["excluded"] else "no_data"
+    elif not any_verdict:
+        reason = "all_invalid"
     elif not valid:
-        reason = "no_data" if any_verdict else "all_invalid"
+        reason = "no_data"
     elif valid < slo["min_runs"]:
         reason = "insufficient_runs"
     elif told["coverage"] is not None and told["coverage"] < Fraction(slo["min_coverage"]):
         reason = "low_coverage"
     if bad and planned is not None and bad >= error * planned:
         reason = None
-    if not valid:
+    by_plan = slo.get("budget_basis") == "planned" and planned is not None
+    if not valid and not by_plan:
         nothing = ("compliance", "met", "budget", "consumed", "remaining")
         return dict.fromkeys(nothing, None) | {"state": "UNKNOWN", "reason": reason}
-    by_plan = slo.get("budget_basis") == "planned" and planned is not None
     budget = error * (planned if by_plan else valid)
     consumed = bad / budget if budget else Fraction(0) if not bad else None
     state = "EXHAUSTED" if consumed is None else next(s for e, s in BANDS if consumed >= e)
     return {
-        "compliance": good / valid,
-        "met": good / valid >= Fraction(slo["target"]),
+        "compliance": good / valid if valid else None,
+        "met": good / valid >= Fraction(slo["target"]) if valid else None,
         "budget": budget,
         "consumed": "inf" if consumed is None else consumed,
         "remaining": "-inf" if consumed is None else 1 - consumed,

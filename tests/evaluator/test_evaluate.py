@@ -255,7 +255,7 @@ def test_a_calendar_window_begins_with_nothing_burned_and_the_budget_of_its_plan
     assert (result.judgement.planned, result.judgement.budget) == (1440, 144)
     assert (result.judgement.consumed, result.pace) == (Fraction(1, 2), 2)
     anew = only(judge(records, DAY_MS + 1, windows=(window,)))
-    assert (anew.judgement.counts.bad, anew.judgement.consumed) == (0, None)
+    assert (anew.judgement.counts.bad, anew.judgement.consumed) == (0, 0)
 
 
 def test_a_rolling_window_has_no_pace(judge: Judge, minutely: Minutely) -> None:

@@ -155,7 +155,7 @@ def test_an_exclusion_may_come_again(office: Office) -> None:
         ({"category": "bad_day"}, "category: 'bad_day' is not known"),
         ({"journeys": ["chekout"]}, "journeys: 'chekout' is not known, did you mean checkout?"),
         ({"start": "yesterday"}, "start: 'yesterday' is not a moment"),
-        ({"start": EXCLUDE["end"], "end": EXCLUDE["start"]}, "it ends before it begins"),
+        ({"start": EXCLUDE["end"], "end": EXCLUDE["start"]}, "it ends no later than it begins"),
         ({"start": iso(NOW_MS - 31 * 86_400_000)}, "more than 30 days ago"),
         ({"repeat": "FREQ=HOURLY"}, "FREQ"),
         ({"evidence": " "}, "evidence: the text is blank"),

@@ -62,7 +62,7 @@ BOTH = "it takes one who asks and one who approves, name both"
 EMPTY = "an empty list excludes nothing, name one or leave the list out"
 #: What nobody may exclude, and everything that is said of it.
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "empty": ({"end_ms": 40 * DAY_MS}, "it ends before it begins, write a later end"),
+    "empty": ({"end_ms": 40 * DAY_MS}, "it ends no later than it begins, write a later end"),
     "without reason": ({"reason": " "}, "it has no reason, write one"),
     "approved by nobody": ({"approved_by": ""}, BOTH),
     "asked for by nobody": ({"requested_by": " "}, BOTH),
