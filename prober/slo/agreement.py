@@ -7,10 +7,11 @@ are why journeys are judged by their own runs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from prober.slo.budget import Counts
@@ -116,7 +117,7 @@ def step_ms(slowest_ms: int | None) -> int:
     >>> step_ms(60_000), step_ms(360_000)
     (300000, 600000)
     """
-    return max(1, -(-(slowest_ms or 0) // POINT_MS)) * POINT_MS
+    return -(-(slowest_ms or POINT_MS) // POINT_MS) * POINT_MS
 
 
 def steps_within(span: Span, length_ms: int) -> Span:
@@ -150,15 +151,12 @@ def compare(
         _step(view, Span(start_ms, start_ms + length_ms), seen, rates)
         for start_ms in range(span.start_ms, span.end_ms, length_ms)
     ]
-    failed: Counter[str] = Counter()
-    for step in found:
-        failed.update(step.failed)
     return Agreement(
         span=span,
         step_ms=length_ms,
         cells=Counter(step.cell for step in found),
         differences=tuple(_differences(found)),
-        failed=failed,
+        failed=_failed(found),
     )
 
 
@@ -183,27 +181,24 @@ def _step(
     return _Step(span, Cell(users, servers), failed, known)
 
 
-def _differences(steps: list[_Step]) -> Iterator[Difference]:
-    going: Difference | None = None
-    for step in steps:
-        accord = step.cell.accord
-        if going and going.accord is not accord:
-            yield going
-            going = None
+def _differences(steps: Iterable[_Step]) -> Iterator[Difference]:
+    for accord, alike in groupby(steps, key=lambda step: step.cell.accord):
         if accord in (Accord.ONLY_USERS, Accord.ONLY_SERVER):
-            going = _longer(going, step)
-    if going:
-        yield going
+            yield _difference(accord, tuple(alike))
 
 
-def _longer(going: Difference | None, step: _Step) -> Difference:
-    """A difference with one more step; None: one that begins with it."""
-    failed = Counter(going.failed if going else {})
-    failed.update(step.failed)
-    highest = max(step.rates)
+def _difference(accord: Accord, steps: Sequence[_Step]) -> Difference:
     return Difference(
-        span=Span(going.span.start_ms if going else step.span.start_ms, step.span.end_ms),
-        accord=step.cell.accord,
-        failed=failed,
-        highest=max(highest, going.highest) if going else highest,
+        span=Span(steps[0].span.start_ms, steps[-1].span.end_ms),
+        accord=accord,
+        failed=_failed(steps),
+        highest=max(rate for step in steps for rate in step.rates),
     )
+
+
+def _failed(steps: Iterable[_Step]) -> Counter[str]:
+    """Runs that failed in them, by region."""
+    failed: Counter[str] = Counter()
+    for step in steps:
+        failed.update(step.failed)
+    return failed

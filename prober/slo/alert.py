@@ -234,7 +234,7 @@ def firing(
         burn=burn,
         burn_short=burn_short,
         failures=failed,
-        region=next(iter(failures), None) if rule.each_region else None,
+        region=next(iter(failures)) if rule.each_region else None,
     )
 
 

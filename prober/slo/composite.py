@@ -28,7 +28,7 @@ def ceiling(targets: Iterable[Fraction]) -> Fraction:
 
     Their faults are taken to be independent; 1 when there are none.
 
-    >>> float(round(ceiling([Fraction("0.999")] * 5), 5))
-    0.99501
+    >>> float(round(ceiling([Fraction("0.999")] * 5), 5)), ceiling([])
+    (0.99501, Fraction(1, 1))
     """
     return prod(targets, start=Fraction(1))

@@ -138,16 +138,15 @@ def tell_apart(better: Fraction, worse: Fraction) -> Trial:
     if not 0 < worse < better < 1:
         raise ValueError(f"{better} is not above {worse}, give the better target first")
     seldom, often = float(1 - better), float(1 - worse)
-    found, first, bad = None, 1, 0
+    found, first, bad = None, 1, 1
     while True:
-        bad += 1
         # From `first` runs on so many bad ones are beyond chance, until there are `end`. Among
-        # them each more makes it surer to see as many, so the first is the weakest.
+        # them each more makes it surer to see as many, so the first is the weakest. Where even one
+        # run's bad one is within chance there are none, and what is found is found anew: for two.
         end = _reach(first, bad, seldom, ALPHA)
         if end > first and tail(first, bad, often) >= POWER:
             return found or Trial(first, bad)
-        if end > first:
-            found, first = Trial(_reach(first, bad, often, POWER), bad), end
+        found, first, bad = Trial(_reach(first, bad, often, POWER), bad), end, bad + 1
 
 
 class Trip(NamedTuple):
@@ -206,12 +205,11 @@ def tail(n: int, least: int, share: float) -> float:
     """
     if least <= n * share:
         return 1 - fsum(_exactly(n, bad, share) for bad in range(least))
-    odds, highest = 0.0, _exactly(n, least, share)
-    for bad in range(least, n + 1):  # each is rarer than the one before
+    odds, bad = 0.0, least
+    highest = term = _exactly(n, least, share)
+    while term > highest * 1e-17:  # each is rarer than the one before
+        odds, bad = odds + term, bad + 1
         term = _exactly(n, bad, share)
-        odds += term
-        if term < highest * 1e-17:
-            break
     return odds
 
 

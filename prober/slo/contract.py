@@ -242,7 +242,7 @@ class Contract:
         Order of keys, comments and layout do not matter.
         """
         content = _plain(self.source.data)
-        content.get("spec", {}).pop("signoffs", None)
+        content["spec"].pop("signoffs", None)
         if self.policy_source:
             content["policy"] = _plain(self.policy_source.data)
         return hashlib.sha256(canonical(content).encode()).hexdigest()

@@ -139,7 +139,7 @@ class RuleKeys(Either):
     def _sound(self) -> RuleKeys:
         if self.weighted is not None and not self.weighted:
             raise ValueError('weighs no region, write such as {eu-west-1: "50%", us-east-1: "50%"}')
-        if self.min_reporting and self.min_reporting < (self.quorum or 0):
+        if self.quorum and self.min_reporting and self.min_reporting < self.quorum:
             what = "min_reporting is below quorum: regions that are silent would be called bad"
             raise ValueError(f"{what}, write min_reporting: {self.quorum} or more")
         return self

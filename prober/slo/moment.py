@@ -25,14 +25,11 @@ def moment_ms(text: str) -> int:
     """
     plain = _LEAP.sub("59", text)
     try:
-        moment = datetime.fromisoformat(plain)
-        if moment.tzinfo is None:
-            raise ValueError(text)
-    except ValueError:
+        past, rest = divmod(datetime.fromisoformat(plain) - _EPOCH, _MILLISECOND)
+    except (ValueError, TypeError):  # a moment without an offset has no distance from one with it
         raise ValueError(
             f"{text!r} is not a moment, write it with its offset: 2026-07-01T02:00:00Z"
         ) from None
-    past, rest = divmod(moment - _EPOCH, _MILLISECOND)
     if rest:
         raise ValueError(f"{text!r} is finer than a millisecond, write three digits at most")
     return past + 1000 * (plain != text)

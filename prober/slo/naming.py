@@ -19,11 +19,11 @@ def resource_name(*parts: str) -> str:
     >>> resource_name("checkout", "availability", "rolling"), resource_name("account_api")
     ('checkout-availability-rolling', 'account-api')
     """
-    whole = re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")
+    whole = "-".join(re.findall("[a-z0-9]+", "-".join(parts).lower()))
     if len(whole) <= _LONGEST:
         return whole
     digest = hashlib.sha256(whole.encode()).hexdigest()[:_DIGITS]
-    return f"{whole[: _LONGEST - _DIGITS - 1].rstrip('-')}-{digest}"
+    return f"{whole[: _LONGEST - _DIGITS - 1].removesuffix('-')}-{digest}"
 
 
 def fits_label(text: str) -> bool:

@@ -162,9 +162,9 @@ def _disagreements(meant: list[dict[str, Any]], sources: list[Document]) -> Iter
         yield sources[0].problem(_ANNOTATIONS, what, "add it, or export the contract again")
 
 
-def _pair(slo: Mapping[str, Any]) -> tuple[str, str]:
-    annotations = slo["metadata"].get("annotations", {})
-    return annotations.get(PREFIX + OBJECTIVE, ""), annotations.get(PREFIX + WINDOW, "")
+def _pair(slo: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    annotations = slo["metadata"]["annotations"]
+    return annotations.get(PREFIX + OBJECTIVE), annotations.get(PREFIX + WINDOW)
 
 
 def _difference(ours: Any, theirs: Any, place: Place) -> Place | None:
@@ -176,8 +176,7 @@ def _difference(ours: Any, theirs: Any, place: Place) -> Place | None:
                 return found
         return None
     if isinstance(ours, (list, tuple)) and isinstance(theirs, tuple) and len(ours) == len(theirs):
-        pairs = enumerate(zip(ours, theirs, strict=True))
-        places = (_difference(one, other, (*place, index)) for index, (one, other) in pairs)
+        places = (_difference(one, theirs[n], (*place, n)) for n, one in enumerate(ours))
         return next(filter(None, places), None)
     return None if ours == theirs else place
 

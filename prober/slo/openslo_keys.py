@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, time
 from fractions import Fraction
 from typing import Annotated, Any, Final, Literal
 
@@ -18,7 +18,7 @@ from prober import conventions as names
 from prober.document import Strict, Text, TimeZone
 from prober.slo.openslo import API, CALENDAR
 from prober.slo.values import Either, Label, word
-from prober.slo.window import Calendar
+from prober.slo.window import first_day
 
 _SHORTHAND: Final = re.compile(r"[1-9][0-9]*[mhdwMQY]")
 _METHODS: Final = ("Occurrences", "Timeslices", "RatioTimeslices")
@@ -48,9 +48,9 @@ def _minutes(value: object) -> object:
 
 
 def _moment(value: object) -> datetime:
-    """A local time; a YAML reader may have taken it for one already."""
+    """A local time, to the second; a YAML reader may have taken it for one already."""
     try:
-        return datetime.fromisoformat(str(value)).replace(tzinfo=UTC)
+        return datetime.fromisoformat(str(value)).replace(microsecond=0, tzinfo=None)
     except ValueError:
         raise ValueError(f'{value!r} is not a time, write such as "2024-01-01 00:00:00"') from None
 
@@ -192,13 +192,12 @@ class TimeWindowKeys(Strict):
 
     def _sound_calendar(self) -> TimeWindowKeys:
         if self.duration not in _UNITS:
-            minutes = f"{self.duration} is a time of minutes" if self.duration[-1] == "m" else ""
-            what = minutes or f"{self.duration} is no period of Prober's calendar"
-            raise ValueError(f"{what}, write 1d, 1w, 1M (a month), 1Q or 1Y")
+            minutes = self.duration.endswith("m")
+            what = "a time of minutes" if minutes else "no period of Prober's calendar"
+            raise ValueError(f"{self.duration} is {what}, write 1d, 1w, 1M (a month), 1Q or 1Y")
         assert self.calendar
-        start_ms = int(self.calendar.start.timestamp()) * 1000
-        unit = _UNITS[self.duration]
-        if Calendar("", unit, "UTC").period(start_ms).start_ms != start_ms:
+        start, unit = self.calendar.start, _UNITS[self.duration]
+        if start != datetime.combine(first_day(unit, start), time()):
             raise ValueError(
                 f"startTime is not the start of a {unit}, write the midnight on which one begins"
             )

@@ -69,5 +69,6 @@ def same_commit(one: str, other: str) -> bool:
     >>> same_commit("3f2c1ab", "3F2C1AB90d"), same_commit("3f2c1a", "3f2c1ab90d")
     (True, False)
     """
-    short, long = sorted((one.strip().lower(), other.strip().lower()), key=len)
+    # The start of a longer name comes before it in the alphabet too.
+    short, long = sorted((one.strip().lower(), other.strip().lower()))
     return short == long != "" or (len(short) >= _SHORTEST and long.startswith(short))

@@ -75,9 +75,9 @@ class Projection:
     @property
     def trend(self) -> Trend:
         """Whether the consumed share will grow or shrink."""
-        if self.consumed_at_end == self.consumed:
-            return Trend.LEVEL
-        return Trend.RISING if self.consumed_at_end > self.consumed else Trend.FALLING
+        if self.consumed_at_end > self.consumed:
+            return Trend.RISING
+        return Trend.FALLING if self.consumed_at_end < self.consumed else Trend.LEVEL
 
 
 def rate_of(failures: Iterable[Aged], enough: int = MIN_FAILURES) -> Rate | None:
@@ -120,7 +120,7 @@ def project_rolling(
     Fraction(5, 1)
     """
     inside = [each for each in failures if each.age_ms <= window_ms]
-    held = sorted(inside, key=lambda each: each.age_ms, reverse=True)
+    held = sorted(inside, reverse=True)
     bad = _sum(held)
     return Projection(
         consumed=bad / budget,
@@ -178,7 +178,7 @@ def available(remaining: Fraction, reserved: Iterable[Fraction]) -> Fraction:
     >>> available(Fraction(1, 2), [Fraction(1, 10)])
     Fraction(2, 5)
     """
-    return remaining - sum(reserved, Fraction(0))
+    return remaining - sum(reserved)
 
 
 def _naive(budget: Fraction, bad: int | Fraction, rate: Fraction) -> Fraction | None:

@@ -131,15 +131,15 @@ class Recurrence:
         """So many days, weeks, months or years later by the clocks; None: no such day."""
         if not steps:
             return first_ms
-        zone, past_ms = ZoneInfo(self.time_zone), first_ms % 1000
-        local = datetime.fromtimestamp(first_ms // 1000, zone).replace(fold=0)
+        first = _EPOCH + timedelta(milliseconds=first_ms)
+        local = first.astimezone(ZoneInfo(self.time_zone)).replace(fold=0)
         if self.frequency in _DAYS:
             later: datetime | None = local + timedelta(days=_DAYS[self.frequency] * steps)
         else:
             later = _months_later(local, _MONTHS[self.frequency] * steps)
         if later is None:
             return None
-        return (later.astimezone(UTC) - _EPOCH) // timedelta(seconds=1) * 1000 + past_ms
+        return (later - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _months_later(local: datetime, months: int) -> datetime | None:
@@ -159,7 +159,7 @@ def _whole(name: str, text: str) -> int:
 def _until_ms(text: str) -> int:
     try:
         if not _UNTIL.fullmatch(text):
-            raise ValueError(text)
+            raise ValueError
         moment = datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         raise ValueError("UNTIL is not a moment in UTC, write UNTIL=20260801T000000Z") from None

@@ -70,9 +70,9 @@ class Change:
         It reads `latency moved by 35% (1.2 s to 1.62 s) at 2026-07-01T00:00:00Z in eu-west-1, when
         browser 141.0 became 142.0`.
         """
-        if self.moved is None or self.before is None or self.after is None:
+        if self.moved is None:
             return ""
-        took = f"{_seconds(self.before.middle_us)} to {_seconds(self.after.middle_us)}"
+        took = " to ".join(_seconds(each.middle_us) for each in (self.before, self.after) if each)
         what = ", ".join(
             f"{key} {old[:_SHOWN]} became {new[:_SHOWN]}" for key, (old, new) in self.what.items()
         )
@@ -109,4 +109,4 @@ def middle(durations_us: Sequence[int]) -> Median | None:
 
 
 def _seconds(us: Fraction) -> str:
-    return f"{decimal(us / 1_000_000, 3)} s"
+    return f"{decimal(us / 1_000_000)} s"

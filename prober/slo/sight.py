@@ -241,12 +241,11 @@ class _Rule:
 
 
 def _watch(rule: _Rule, every: list[int], window_ms: int) -> Watch:
-    groups = rule.groups(every)
-    trips = [rule.trip(group) for group in groups]
-    slowest, bad = max(trips), 1 - rule.target
+    groups = [(group, rule.trip(group)) for group in rule.groups(every)]
+    slowest, bad = max(trip for _, trip in groups), 1 - rule.target
     judged = sum(_held([rule.slice_ms] if rule.slice_ms else every, window_ms))
-    unreachable = rule.unreachable(groups[0], slowest)
-    faults = [rule.faults(*pair) for pair in zip(groups, trips, strict=True) if not unreachable]
+    unreachable = rule.unreachable(groups[0][0], slowest)
+    faults = [rule.faults(group, trip) for group, trip in groups if not unreachable]
 
     def by_chance(share: Fraction) -> float:
         spans = (window_ms, rule.rule.long_ms, rule.rule.short_ms)
@@ -254,7 +253,7 @@ def _watch(rule: _Rule, every: list[int], window_ms: int) -> Watch:
             alarms(
                 [Lookback(*(_held([each], ms)[0] for ms in spans)) for each in group], trip, share
             )
-            for group, trip in zip(groups, trips, strict=True)
+            for group, trip in groups
         )
 
     return Watch(
@@ -292,7 +291,7 @@ def _in_step_ms(every: list[int], runs: int) -> int:
 
 def _pause_ms(every: list[int]) -> Fraction:
     """Between two runs, on average."""
-    return 1 / sum((Fraction(1, each) for each in every), Fraction(0))
+    return Fraction(1) / sum(Fraction(1, each) for each in every)
 
 
 def _turns_ms(every: list[int], runs: int) -> Fraction:

@@ -6,7 +6,7 @@ All spans are half-open, [start, end): adjacent spans share no slot and lose non
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -88,7 +88,7 @@ class Calendar:
         """
         zone = ZoneInfo(self.time_zone)
         local = datetime.fromtimestamp(as_of_ms // 1000, zone)
-        first = _first_day(self.unit, local.date())
+        first = first_day(self.unit, local.date())
         following = _next(self.unit, first)
         if _begin_ms(following, zone) <= as_of_ms:  # clocks went back to the day before it
             first, following = following, _next(self.unit, following)
@@ -106,7 +106,12 @@ Window = Rolling | Calendar
 _LONGER = {Unit.DAY: 1, Unit.WEEK: 7, Unit.MONTH: 31, Unit.QUARTER: 92, Unit.YEAR: 366}
 
 
-def _first_day(unit: Unit, day: date) -> date:
+def first_day(unit: Unit, day: date) -> date:
+    """The day on which the period begins that a day lies in.
+
+    >>> first_day(Unit.QUARTER, date(2026, 6, 30)).isoformat()
+    '2026-04-01'
+    """
     match unit:
         case Unit.DAY:
             return day
@@ -120,22 +125,10 @@ def _first_day(unit: Unit, day: date) -> date:
 
 
 def _next(unit: Unit, first: date) -> date:
-    return _first_day(unit, first + timedelta(days=_LONGER[unit]))
+    return first_day(unit, first + timedelta(days=_LONGER[unit]))
 
 
 def _begin_ms(day: date, zone: ZoneInfo) -> int:
     """The first instant of a day: not every day of every place has a midnight."""
-    midnight = datetime.combine(day, time(), zone)
-    early = int(midnight.astimezone(UTC).timestamp()) - 86_400
-    late = early + 2 * 86_400
-    if datetime.fromtimestamp(early + 86_400, zone).replace(tzinfo=None) == _naive(midnight):
-        return (early + 86_400) * 1000
-    while late - early > 1:  # midnight was skipped: the clocks jumped over it
-        middle = (early + late) // 2
-        before = _naive(datetime.fromtimestamp(middle, zone)) < _naive(midnight)
-        early, late = (middle, late) if before else (early, middle)
-    return late * 1000
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=None, fold=0)
+    # By the clocks before a jump, which begins at midnight wherever it leaves none since 1970.
+    return int(datetime.combine(day, time(), zone).timestamp()) * 1000

@@ -1,8 +1,9 @@
 """Tries the tests of prober/slo on every small mistake that mutmut knows how to make in it.
 
 `python setup/mutants [FUNCTION…]`, such as `gate.*` or `room.Course.fits`; without any it is all
-of them, and `--listed` leaves out whatever did not survive before. Whatever survives has to be listed
-in docs/mutants.md, and whatever is listed has to survive: the exit code is 1 when the two differ.
+of them, and `--listed` leaves out whatever did not survive before. Whatever survives has to be
+listed in docs/mutants.md, and whatever is listed has to survive: the exit code is 1 when the two
+differ.
 """
 
 from __future__ import annotations

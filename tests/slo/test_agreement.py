@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prober.slo import agreement
 from prober.slo.agreement import (
     POINT_MS,
     Accord,
@@ -35,6 +37,10 @@ def compared(*steps: tuple[Counts | None, Fraction | int | None]) -> Agreement:
         (n + 1) * POINT_MS: Fraction(rate) for n, (_, rate) in enumerate(steps) if rate is not None
     }
     return compare(VIEW, Span(0, len(steps) * POINT_MS), POINT_MS, {"eu": runs}, rates)
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    assert doctest.testmod(agreement).failed == 0
 
 
 @pytest.mark.parametrize(
@@ -96,12 +102,13 @@ def test_an_error_rate_is_about_the_time_before_it() -> None:
 
 def test_steps_that_differ_the_same_way_are_one_difference() -> None:
     low = Fraction(1, 1000)
-    found = compared((BAD, 0), (BAD, low), (GOOD, 0), (BAD, 0), (GOOD, 1), (BAD, 1), (BAD, 0))
+    alike = (BAD, 0), (BAD, low), (BAD, 0)
+    found = compared(*alike, (GOOD, 0), (BAD, 0), (GOOD, 1), (BAD, 1), (BAD, 0))
     assert [(each.accord, each.span, dict(each.failed)) for each in found.differences] == [
-        (Accord.ONLY_USERS, Span(0, 2 * POINT_MS), {"eu": 2}),
-        (Accord.ONLY_USERS, Span(3 * POINT_MS, 4 * POINT_MS), {"eu": 1}),
-        (Accord.ONLY_SERVER, Span(4 * POINT_MS, 5 * POINT_MS), {}),
-        (Accord.ONLY_USERS, Span(6 * POINT_MS, 7 * POINT_MS), {"eu": 1}),
+        (Accord.ONLY_USERS, Span(0, 3 * POINT_MS), {"eu": 3}),
+        (Accord.ONLY_USERS, Span(4 * POINT_MS, 5 * POINT_MS), {"eu": 1}),
+        (Accord.ONLY_SERVER, Span(5 * POINT_MS, 6 * POINT_MS), {}),
+        (Accord.ONLY_USERS, Span(7 * POINT_MS, 8 * POINT_MS), {"eu": 1}),
     ]
     assert [each.highest for each in found.differences] == [low, 0, 1, 0]
 
@@ -134,6 +141,7 @@ def test_every_step_is_counted_once_and_differences_are_the_steps_that_differ(
     steps: list[tuple[Counts | None, int | None]],
 ) -> None:
     found = compared(*steps)
+    assert (found.span, found.step_ms) == (Span(0, len(steps) * POINT_MS), POINT_MS)
     assert sum(found.steps(accord) for accord in Accord) == len(steps)
     differing = sum(each.span.length_ms for each in found.differences) // POINT_MS
     assert differing == found.steps(Accord.ONLY_USERS) + found.steps(Accord.ONLY_SERVER)

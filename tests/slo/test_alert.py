@@ -120,6 +120,7 @@ def test_a_leak_is_a_quarter_of_a_full_window_s_budget_and_no_less_than_the_guar
         budgeting=Budgeting(slice_ms=5 * MINUTE_MS), alerts=Alerts(min_failures=1)
     )  # fmt: skip
     assert derived(every_ms=MINUTE_MS)["leak"].min_failures == 3  # so many regions nobody knows
+    assert derived(regions=5)["leak"].min_failures == 3  # and how often they run
     leak = rules_of(slices, MONTH, every_ms=MINUTE_MS, regions=5)[-1]
     assert (leak.name, leak.min_failures, leak.short_ms) == ("leak", 3, leak.long_ms)
 
@@ -154,6 +155,11 @@ def test_lookbacks_shrink_with_the_window_and_grow_with_the_period() -> None:
     assert alone["page-fast"].burn == Fraction("4.8")
     assert alone["page-fast"].short_ms == 2 * HOUR_MS
     assert derived(every_ms=HOUR_MS)["page-fast"].long_ms == 3 * HOUR_MS  # for all that is known
+
+
+def test_without_a_schedule_lookbacks_are_parts_of_the_window_alone() -> None:
+    fast = derived(Rolling("w", 12 * 720))["page-fast"]
+    assert (fast.long_ms, fast.short_ms) == (12, 1)
 
 
 def test_a_rule_that_would_fire_on_track_is_not_derived() -> None:

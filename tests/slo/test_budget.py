@@ -134,6 +134,7 @@ def test_parts_of_runs_are_judged_exactly() -> None:
 def test_enough_runs_and_coverage_are_enough() -> None:
     judgement = judge(TARGET, Counts(good=90, due=100), 90, Fraction(9, 10))
     assert (judgement.state, judgement.reason) == (State.FULL, None)
+    assert judge(TARGET, Counts(good=1)).state is State.FULL  # where nobody asks for more
 
 
 def test_where_no_slot_is_known_to_be_due_coverage_is_not_judged() -> None:
@@ -171,10 +172,11 @@ def test_a_window_that_is_filling_up_is_judged_by_its_plan() -> None:
     planned = judge(TARGET, first_day, planned=43_200, basis=Basis.PLANNED)
     assert (observed.consumed, observed.state) == (Fraction(25, 36), State.WARNING)
     assert (planned.consumed, planned.state) == (Fraction(5, 216), State.FULL)
+    assert (observed.basis, planned.basis) == (Basis.OBSERVED, Basis.PLANNED)
 
 
 def test_a_planned_budget_needs_a_plan() -> None:
-    with pytest.raises(ValueError, match="needs the number of planned runs"):
+    with pytest.raises(ValueError, match=r"^a planned budget needs the number of planned runs$"):
         judge(TARGET, Counts(), basis=Basis.PLANNED)
 
 

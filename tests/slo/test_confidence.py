@@ -10,7 +10,7 @@ from itertools import accumulate, product
 from math import comb, prod
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from prober.slo import confidence
@@ -68,6 +68,7 @@ def test_a_target_at_the_lower_edge_is_met_and_one_at_the_upper_is_not_missed() 
 
 
 @given(st.integers(0, 2000), st.integers(0, 2000))
+@example(16, 0)  # by floats its upper edge is above 1
 def test_an_interval_holds_the_share_and_stays_a_share(good: int, bad: int) -> None:
     low, high = wilson(bad, good + bad)
     assert 0 <= low <= high <= 1
@@ -83,6 +84,8 @@ def test_an_interval_holds_the_share_and_stays_a_share(good: int, bad: int) -> N
         ("0.9995", "0.999", Trial(20_336, 17)),
         ("0.995", "0.99", Trial(2_032, 17)),
         ("0.9999", "0.999", Trial(4_278, 3)),
+        ("0.96", "0.2", Trial(1, 1)),  # which is bad in just 80 % of trials
+        ("0.9", "0.2", Trial(3, 2)),  # one bad run of one is within chance
     ],
 )
 def test_targets_are_told_apart_after_so_many_runs(better: str, worse: str, trial: Trial) -> None:
@@ -152,6 +155,7 @@ def test_so_many_runs_without_failure_prove_a_target(target: str, runs: int) -> 
         pytest.param([], 10, 5, Fraction(0), id="nothing failed"),
         pytest.param([2, 2], 2, 2, Fraction(0), id="everything failed"),
         pytest.param([2, 1], 100, 2, Fraction(391, 591), id="mostly together"),
+        pytest.param([3], 1000, 2, Fraction(1), id="more at once than there are regions now"),
     ],
 )
 def test_runs_of_a_round_are_more_or_less_alike(

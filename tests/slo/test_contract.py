@@ -71,6 +71,7 @@ spec:
          min_runs: 100, min_coverage: "80%", max_staleness: 15m}
   alerts:
     min_failures: 4
+    min_regions: 3
     routes: {page: oncall, ticket: payments}
     rules:
       - {name: fast, severity: page, budget: "2%", long: 1h, short: 10m}
@@ -201,7 +202,7 @@ def test_every_key_is_read() -> None:
                     long_ms=3_600_000,
                     short_ms=600_000,
                     min_failures=4,
-                    min_regions=2,
+                    min_regions=3,
                 ),
                 AlertRule(
                     name="one-region",
@@ -215,7 +216,7 @@ def test_every_key_is_read() -> None:
                 ),
             ),
             min_failures=4,
-            min_regions=2,
+            min_regions=3,
             routes={"page": "oncall", "ticket": "payments"},
         ),
         sla=Sla(target=Fraction(99, 100), public_commitment=True),
@@ -432,6 +433,14 @@ def test_what_a_policy_file_says_is_in_the_hash(beside: Path) -> None:
     assert load(beside).hash != before
 
 
+def test_what_was_signed_stays_signed(beside: Path) -> None:
+    """Were one of these another one day, every sign-off that people gave would be void."""
+    minimal = parse(MINIMAL, "login.slo.yaml")
+    assert minimal.hash == "dcc237758c32535013318902a8f395310d8423e98051d059e80ab3833689d774"
+    hashed = load(beside).hash
+    assert hashed == "cb0315bde248c4a210fee96aabd8191dd4a571841d06386457a663e55e836ec7"
+
+
 def test_a_contract_is_loaded_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "login.slo.yaml"
     path.write_text(MINIMAL)
@@ -461,7 +470,7 @@ def test_all_problems_of_a_contract_are_told_at_once() -> None:
     text = text.replace("seed-5", "seed-6").replace("page: oncall", "pager: oncall")
     with pytest.raises(InputError) as caught:
         parse(text, "checkout.slo.yaml")
-    assert [problem.line for problem in caught.value.problems] == [1, 11, 16, 23, 28]
+    assert [problem.line for problem in caught.value.problems] == [1, 11, 16, 24, 29]
 
 
 @settings(deadline=None, max_examples=30)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import doctest
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -64,3 +65,15 @@ def test_a_moment_survives_being_written(time_ms: int, offset_min: int) -> None:
 def test_a_moment_that_cannot_be_written_is_the_nearest_that_can() -> None:
     assert iso(-1) == "1970-01-01T00:00:00Z"
     assert iso(10**17) == "9999-12-31T23:59:59Z"
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_a_moment_is_written_in_utc_wherever_it_is_asked(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", zone)
+        time.tzset()
+        written = iso(0)
+    time.tzset()
+    assert written == "1970-01-01T00:00:00Z"

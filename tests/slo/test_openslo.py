@@ -234,6 +234,13 @@ def test_the_mapping_is_the_documented_one() -> None:
     assert targets[0]["spec"] == {"target": "oncall"}
 
 
+def test_labels_that_are_not_allowed_there_are_left_out() -> None:
+    labels = 'labels: {"a b": c, team: "pay ments", tier: web}'
+    text = MINIMAL.replace("{name: login}", f"{{name: login, {labels}}}")
+    [slo] = of_kind(exported(text), "SLO")
+    assert slo["metadata"]["labels"] == {"product": "pm", "sre": "sre", "tier": "web"}
+
+
 def test_slices_are_named_by_what_comes_nearest() -> None:
     def method(budgeting: str) -> dict[str, Any]:
         spec = of_kind(exported(f"{MINIMAL}  budgeting: {budgeting}\n"), "SLO")[0]["spec"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from prober.errors import InputError
 from prober.slo.format import parse
 from prober.slo.openslo import openslo_file
 from prober.slo.openslo_import import Imported, imported
-from tests.slo.test_contract import DESIGNED, MINIMAL
+from tests.slo.test_contract import DESIGNED, MINIMAL, POLICY
 
 OTHER = """\
 apiVersion: openslo/v1
@@ -37,6 +38,7 @@ spec:
   objectives:
     - {displayName: Works at all, target: 0.995}
 """
+SERVICE = "apiVersion: openslo/v1\nkind: Service\nmetadata: {name: x}\nspec: {}\n"
 
 
 def one(text: str) -> Imported:
@@ -133,6 +135,22 @@ CHANGES = {
         '{duration: 1Q, calendar: {startTime: "2020-04-01 00:00:00", timeZone: UTC}}',
         "calendar: {unit: quarter, time_zone: UTC}",
     ),
+    "a month of a start with a zone and parts of a second": (
+        "{duration: 4w, isRolling: true}",
+        '{duration: 1M, calendar: {startTime: "2020-02-01T00:00:00.5+09:00", timeZone: UTC}}',
+        "calendar: {unit: month, time_zone: UTC}",
+    ),
+    "the last month that can be written": (
+        "{duration: 4w, isRolling: true}",
+        "{duration: 1M, calendar: {startTime: 9999-12-01 00:00:00, timeZone: UTC}}",
+        "calendar: {unit: month, time_zone: UTC}",
+    ),
+    "a rolling window of an hour": ("4w", "60m", "{name: rolling, duration: 60m}"),
+    "lengths of slices where nothing is sliced": (
+        "- {displayName: Works at all, target: 0.995}",
+        "- {target: 0.9, timeSliceWindow: 5m}\n    - {target: 0.995, timeSliceWindow: 10m}",
+        'target: "99.5%"',
+    ),
     "slices": (
         "Occurrences\n  objectives:\n    - {",
         "Timeslices\n  objectives:\n    - {timeSliceTarget: 1.0, timeSliceWindow: 10, ",
@@ -211,10 +229,24 @@ REFUSED = {
         "slos.yaml:19: spec.timeWindow[0]: 1m is a time of minutes, write 1d, 1w, 1M (a month), "
         "1Q or 1Y",
     ),
+    "minutes for a year": (
+        ROLLING, "{duration: 12m, calendar: {startTime: 2020-01-01 00:00:00, timeZone: UTC}}",
+        "slos.yaml:19: spec.timeWindow[0]: 12m is a time of minutes, write 1d, 1w, 1M (a month), "
+        "1Q or 1Y",
+    ),
     "a rolling window of a minute": (
         "4w", "1m",
         "slos.yaml:19: spec.timeWindow[0]: 1m is a time of minutes, write 1M and a calendar if "
         "months are meant, else an hour or more",
+    ),
+    "a rolling window of less than an hour": (
+        "4w", "59m",
+        "slos.yaml:19: spec.timeWindow[0]: 59m is a time of minutes, write 59M and a calendar if "
+        "months are meant, else an hour or more",
+    ),
+    "a rolling year of months": (
+        "4w", "12M",
+        "slos.yaml:19: spec.timeWindow[0]: 12M is no fixed time, write such as 30d, or a calendar",
     ),
     "a rolling month": (
         "4w", "1M",
@@ -255,6 +287,21 @@ REFUSED = {
         "0.995", "99.5",
         "slos.yaml:22: spec.objectives[0].target: 99.5 is no share below 1, write 0.995 or "
         "targetPercent: 99.5",
+    ),
+    "a share of everything": (
+        "0.995", "1",
+        "slos.yaml:22: spec.objectives[0].target: 1 is no share below 1, write 0.995 or "
+        "targetPercent: 99.5",
+    ),
+    "a share that is a truth": (
+        "0.995", "true",
+        "slos.yaml:22: spec.objectives[0].target: True is not a number of 0 or more, write one "
+        "such as 0.995",
+    ),
+    "a share that is text": (
+        "0.995", '"99.5%"',
+        "slos.yaml:22: spec.objectives[0].target: '99.5%' is not a number of 0 or more, write one "
+        "such as 0.995",
     ),
     "a share below 0": (
         "0.995", "-0.5",
@@ -325,8 +372,7 @@ def test_a_resource_that_it_has_no_use_for_is_refused_by_name(kind: str) -> None
 
 
 def test_a_file_without_an_slo_is_refused() -> None:
-    text = "apiVersion: openslo/v1\nkind: Service\nmetadata: {name: x}\nspec: {}\n"
-    assert refused(text) == [
+    assert refused(SERVICE) == [
         "slos.yaml: holds no SLO, name a file with apiVersion: openslo/v1 and kind: SLO"
     ]
 
@@ -353,6 +399,10 @@ EDITS = {
     "the name": ("name: login-availability-rolling", "name: login-rolling", "metadata.name"),
     "a label": ("labels: {product: pm", "labels: {product: pn", "metadata.labels.product"),
     "an alert": ("  - {alertPolicyRef: login-leak}\n", "", "spec.alertPolicies"),
+    "a description": ("  service: login\n", "  description: More\n  service: login\n",
+                      "spec.description"),
+    "an indicator": ("              sli: success\n", "              sli: {assertion: price}\n",
+                     "spec.indicator.spec.ratioMetric.good.metricSource.spec.sli"),
 }  # fmt: skip
 
 
@@ -388,13 +438,13 @@ def test_annotations_of_others_stay_out_of_it() -> None:
 def test_an_slo_that_is_gone_is_missed_and_one_too_many_is_refused() -> None:
     first, *others = exported(DESIGNED).split("---\n")
     slos = [each for each in others if "kind: SLO" in each]
-    [said] = refused("---\n".join(slos[1:]))
-    assert re.fullmatch(
-        r"slos\.yaml:\d+: metadata\.annotations: there is no SLO "
+    rest = "---\n".join(slos[1:])
+    line = rest.splitlines().index("  annotations:") + 1
+    assert refused(rest) == [
+        f"slos.yaml:{line}: metadata.annotations: there is no SLO "
         "checkout-completion-availability-rolling, of a contract with that objective and window, "
-        "add it, or export the contract again",
-        said,
-    )
+        "add it, or export the contract again"
+    ]
     [said] = refused("---\n".join([first, *slos, slos[0]]))
     assert "the same objective and window are there twice, remove one SLO" in said
 
@@ -432,6 +482,20 @@ def test_two_contracts_of_one_name_are_refused() -> None:
     assert refused(f"{OTHER}---\n{OTHER}") == [
         "slos.yaml: two contracts would be called basket.slo.yaml, rename one SLO"
     ]
+
+
+@pytest.mark.parametrize("text", [SERVICE, f"{OTHER}---\n{OTHER}"], ids=["no SLO", "twice"])
+def test_a_problem_of_a_whole_file_has_no_line_and_no_path(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        imported(text, "slos.yaml")
+    assert [(each.line, each.path) for each in caught.value.problems] == [(0, "")]
+
+
+def test_a_policy_file_is_looked_for_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "ours.yaml").write_text(POLICY)
+    contract = parse(f"{MINIMAL}  policy: ours.yaml\n", str(tmp_path / "login.slo.yaml"))
+    [found] = imported(openslo_file(contract).text, str(tmp_path / "login.openslo.yaml"))
+    assert parse(found.file.text, contract.source.file) == contract
 
 
 def test_an_annotation_that_no_contract_has_is_refused_at_its_line() -> None:

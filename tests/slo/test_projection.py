@@ -41,27 +41,33 @@ def project(*failures: tuple[int, int], budget: str = "43.2", per_day: int = 0) 
 
 
 @pytest.mark.parametrize(
-    ("projected", "naive", "exhausts"),
+    ("failures", "budget", "per_day", "naive", "exhausts"),
     [
-        pytest.param(project(budget="432", per_day=72), 6, 6, id="5x from a full budget: 6 days"),
-        pytest.param(project((0, 216), budget="432", per_day=72), 3, 3, id="half spent just now"),
+        pytest.param([], "432", 72, 6, 6, id="5x from a full budget: 6 days"),
+        pytest.param([(0, 216)], "432", 72, 3, 3, id="half spent just now"),
         pytest.param(
-            project((29, 144), (0, 72), budget="432", per_day=72), 3, 5,
+            [(29, 144), (0, 72)], "432", 72, 3, 5,
             id="an old incident leaves tomorrow: 5 days, not 3",
         ),
-        pytest.param(project(per_day=1), Fraction("43.2"), None, id="a trickle levels off at 30"),
-        pytest.param(project((3, 10)), None, None, id="without failures nothing burns"),
-        pytest.param(project((3, 44)), 0, 0, id="a spent budget is spent now"),
-        pytest.param(project((3, 44), budget="44"), 0, 0, id="spent exactly is spent"),
+        pytest.param([], "43.2", 1, Fraction("43.2"), None, id="a trickle levels off at 30"),
+        pytest.param([(3, 10)], "43.2", 0, None, None, id="without failures nothing burns"),
+        pytest.param([(29, 100)], "101", 1, 1, 1, id="just reached as a failure leaves"),
+        pytest.param([(3, 44)], "43.2", 0, 0, 0, id="a spent budget is spent now"),
+        pytest.param([(3, 44)], "44", 0, 0, 0, id="spent exactly is spent"),
         pytest.param(
-            project((31, 44), per_day=1), Fraction("43.2"), None, id="what is older does not count"
+            [(31, 44)], "43.2", 1, Fraction("43.2"), None, id="what is older does not count"
         ),
-        pytest.param(project(budget="30", per_day=1), 30, 30, id="just reached before any leaves"),
+        pytest.param([], "30", 1, 30, 30, id="just reached before any leaves"),
     ],
 )  # fmt: skip
 def test_a_rolling_budget_is_spent_in_days(
-    projected: Projection, naive: Fraction | int | None, exhausts: Fraction | int | None
+    failures: list[tuple[int, int]],
+    budget: str,
+    per_day: int,
+    naive: Fraction | int | None,
+    exhausts: Fraction | int | None,
 ) -> None:
+    projected = project(*failures, budget=budget, per_day=per_day)
     assert (projected.naive_ms, projected.exhausts_ms) == (naive, exhausts)
     assert projected.on_track is (exhausts is None)
 
@@ -93,6 +99,10 @@ def test_rates_that_the_data_allow_give_the_earliest_and_the_latest_moment() -> 
     calendar = project_calendar(15, Fraction(40), 0, Fraction(2), bounds)
     assert calendar.between_ms == (Fraction(40, 3), None)
     assert project().between_ms is None
+    bounds = (Fraction(2), Fraction(4))
+    projected = project_rolling(WINDOW, Fraction(40), [], Fraction(3), bounds)
+    calendar = project_calendar(20, Fraction(40), 0, Fraction(3), bounds)
+    assert projected.between_ms == calendar.between_ms == (10, 20)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -471,3 +471,16 @@ def test_a_window_is_chosen_by_name() -> None:
         InputError, match=r"spec\.windows: there is no window month, name one of rolling, day$"
     ):
         rule_file(found, PERIODS, "month")
+
+
+def test_a_journey_is_named_in_its_own_letters() -> None:
+    found = replace(contract(SHARED, ROLLING), journey="käufe")
+    assert 'prober_runs_total{prober_journey="käufe"}' in rule_file(found, PERIODS).text
+
+
+def test_a_window_that_is_short_is_looked_at_for_three_rounds_of_the_slowest_region() -> None:
+    found = contract(SHARED, "windows: [{name: rolling, duration: 1d}]")
+    text = rule_file(found, {"eu": 300_000, "us": 1_200_000}).text
+    assert "runs gave no verdict in 1h" in text
+    assert "due slots have no run in 1h;" in text
+    assert "runs gave no verdict in 48m" in rule_file(found, PERIODS).text

@@ -54,10 +54,9 @@ def seen(
         owners=Owners("pm", "sre"),
         rationale="",
         effective_from=None,
-        objectives=(objective,),
         policy=SEED_5,
         source=Document("checkout.slo.yaml", {}),
-        **{"data": Data(), "windows": (window,)} | changes,
+        **{"data": Data(), "windows": (window,), "objectives": (objective,)} | changes,
     )
     return sight(contract, objective, window, periods)
 
@@ -166,6 +165,23 @@ def test_an_outage_pages_in_three_minutes_and_one_region_is_a_ticket_in_fifteen(
     assert minutes(watch("regional").after)[2] == 15
 
 
+def test_an_alert_that_waits_for_more_regions_than_failures_waits_for_one_in_each() -> None:
+    rule = replace(PAIR, min_failures=1, min_regions=3)
+    assert watch("pair", alerts=own(rule)).trip == Trip(failures=3, recent=1, regions=3)
+
+
+def test_rules_are_derived_for_the_schedule_and_the_target_that_are_asked_about() -> None:
+    slow = {"eu": 5 * MINUTE_MS, "us": 20 * MINUTE_MS}
+    assert watch("page-fast", periods=slow).rule.short_ms == 40 * MINUTE_MS
+    alone = [each.rule for each in seen(periods={"eu": 5 * MINUTE_MS}).watches]
+    assert {rule.min_regions for rule in alone} == {1}
+    assert "regional" not in [rule.name for rule in alone]
+    promised = (Objective("availability", Success(), Fraction("0.999")),)
+    instead = [each.rule.name for each in seen("0.9", objectives=promised).watches]
+    assert "ticket-fast" in instead
+    assert "page-fast" not in instead  # no budget of a tenth burns so fast
+
+
 def test_failures_that_trip_an_alert_are_a_share_of_the_budget_whatever_its_lookback() -> None:
     hour = replace(PAIR, min_failures=1, min_regions=1)
     day = replace(hour, burn=Fraction("0.6"), long_ms=24 * HOUR_MS)
@@ -225,6 +241,8 @@ def test_a_rule_of_one_region_waits_for_as_many_runs_of_the_slowest() -> None:
     )
     short = replace(alone, long_ms=HOUR_MS)  # holds two runs of the slow one
     assert minutes(watch("pair", periods=periods, alerts=own(short)).after)[2] is None
+    two = replace(short, min_failures=2)
+    assert minutes(watch("pair", periods=periods, alerts=own(two)).after)[2] == 60
 
 
 def test_regions_must_all_have_run_before_an_alert_that_waits_for_two_fires() -> None:
@@ -265,6 +283,7 @@ def test_alerts_are_told_of_with_the_window_that_they_guard() -> None:
 def test_slices_are_counted_instead_of_runs_where_they_are_judged() -> None:
     sliced = Budgeting(slice_ms=5 * MINUTE_MS)
     month = seen(budgeting=sliced)
+    assert month.slice_ms == 5 * MINUTE_MS
     assert (month.runs, month.judged, month.budget) == (43_200, 8_640, Fraction("8.64"))
     assert month.quantum == 1 / Fraction("8.64")
     fast = watch("page-fast", budgeting=sliced)

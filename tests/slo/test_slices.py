@@ -13,7 +13,7 @@ from prober.slo import slices
 from prober.slo.budget import Counts
 from prober.slo.contract import NoData
 from prober.slo.region import Mode, RegionRule
-from prober.slo.slices import edges, inside, occurrences, shares, timeslices, whole
+from prober.slo.slices import bad_of, edges, inside, occurrences, shares, timeslices, whole
 from prober.slo.window import Calendar, Rolling, Span, Unit
 
 GOOD, BAD = Counts(good=1), Counts(bad=1)
@@ -113,11 +113,13 @@ def test_weighted_runs_are_as_many_as_there_were() -> None:
     regions = {"A": Counts(good=90, bad=10), "B": Counts(bad=10, invalid=2, due=99, excluded=5)}
     counts = occurrences(regions, RegionRule(mode=Mode.WEIGHTED, weights=WEIGHTS))
     assert counts == Counts(good=66, bad=44, invalid=2, due=99, excluded=5)
+    assert bad_of(regions, RegionRule(mode=Mode.WEIGHTED, weights=WEIGHTS)) == 44
 
 
 def test_by_any_other_rule_runs_are_summed_before_anything_is_divided() -> None:
     regions = {"A": Counts(good=90, bad=10), "B": Counts(bad=10)}
     assert occurrences(regions, RegionRule(mode=Mode.ALL)) == Counts(good=90, bad=20)
+    assert bad_of(regions, RegionRule(mode=Mode.ALL)) == 20
 
 
 @settings(deadline=None)
@@ -172,6 +174,10 @@ def test_slices_from_before_a_beginning_are_none_of_ours() -> None:
     assert whole(hour, 7_200_000, 300_000, 3_900_000) == Span(3_900_000, 7_200_000)
     assert whole(hour, 7_200_000, 300_000, 0) == Span(3_600_000, 7_200_000)
     assert whole(hour, 7_200_000, 300_000, 9_000_000) == Span(7_200_000, 7_200_000)
+
+
+def test_a_part_of_one_millisecond_lies_in_its_slice() -> None:
+    assert list(edges(Span(19, 20), Span(0, 100), 10)) == [(1, Span(19, 20))]
 
 
 def test_a_part_without_an_end_in_the_span_holds_no_slice() -> None:

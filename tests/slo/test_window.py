@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import doctest
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise, product
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given, settings
@@ -85,6 +88,24 @@ def test_a_day_without_midnight_begins_with_its_first_instant() -> None:
     day = Calendar("day", Unit.DAY, "America/Sao_Paulo")
     period = day.period(moment_ms("2018-11-04T12:00:00Z"))
     assert (iso(period.start_ms), period.length_ms) == ("2018-11-04T03:00:00Z", 23 * HOUR_MS)
+
+
+def test_days_begin_with_their_first_instant_wherever_clocks_change() -> None:
+    """Whatever a place may decide: one whose clocks jump from before midnight would show here."""
+    weeks = [datetime(2026, 1, 5, 12, tzinfo=UTC) + timedelta(weeks=n) for n in range(105)]
+    for name in sorted(available_timezones()):
+        zone = ZoneInfo(name)
+        changes = [
+            week
+            for week, following in pairwise(weeks)
+            if week.astimezone(zone).utcoffset() != following.astimezone(zone).utcoffset()
+        ]
+        for week, number in product(changes, range(8)):
+            noon = (week + timedelta(days=number)).replace(tzinfo=zone)
+            start_ms, _ = Calendar("day", Unit.DAY, name).period(int(noon.timestamp()) * 1000)
+            first = datetime.fromtimestamp(start_ms // 1000, zone)
+            last = datetime.fromtimestamp(start_ms // 1000 - 1, zone)
+            assert last.date() < first.date() == noon.date(), (name, noon)
 
 
 def test_a_day_with_two_midnights_begins_with_the_first() -> None:
