@@ -20,8 +20,9 @@ from prober.evaluator.once import Once
 from prober.evaluator.result import Evaluation
 from prober.evaluator.sources import Source
 from prober.evaluator.wording import headline, summary
+from prober.journal.shown import Glimpse
 from prober.journal.view import View
-from prober.model import Outcome, Run
+from prober.model import Outcome
 from prober.slo.contract import Contract
 from prober.slo.exclusion import Exclusion
 from prober.slo.moment import iso
@@ -77,7 +78,7 @@ class Row:
     """A journey in a region: its last runs, and whether all of them are here."""
 
     region: str
-    runs: tuple[Run, ...]
+    runs: tuple[Glimpse, ...]
     #: Runs in the journal, and runs the region has counted; None: it has not said.
     held: int
     claim: Claim | None
@@ -99,7 +100,7 @@ class Row:
         return max(0, self.claim.overdue - self.held) if self.claim else 0
 
     @property
-    def trouble(self) -> Run | None:
+    def trouble(self) -> Glimpse | None:
         """The newest of the runs shown that did not pass."""
         return next((run for run in self.runs if run.outcome is not Outcome.PASSED), None)
 
@@ -232,7 +233,7 @@ class Board:
         held, claims = _held(source.view.counters()), self.claims.now(now_ms)
         rows = {}
         for journey in sorted({contract.journey for contract in self.contracts}):
-            recent = source.recent(journey, now_ms, STRIP)
+            recent = source.glimpses(journey, now_ms, STRIP)
             periods = source.periods(journey, now_ms)
             regions = {*recent, *(region for name, region in claims if name == journey)}
             rows[journey] = tuple(
@@ -241,7 +242,7 @@ class Board:
                     runs=(runs := recent.get(region, ())),
                     held=held[journey, region],
                     claim=claims.get((journey, region)),
-                    age_ms=now_ms - runs[0].id.slot_ms if runs else None,
+                    age_ms=now_ms - runs[0].slot_ms if runs else None,
                     every_ms=periods.get(region),
                 )
                 for region in sorted(regions)

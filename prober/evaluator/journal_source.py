@@ -15,6 +15,7 @@ from prober.evaluator.sources import Confirmations, Lost, Measure, Received
 from prober.journal.hour import Heaps
 from prober.journal.marks import NEVER_MS, PLAIN, Mark, find, unnamed
 from prober.journal.rollup import INCONCLUSIVE, OUTCOMES, PASSED, RAW_FROM, ROLLUPS_FROM
+from prober.journal.shown import Glimpse
 from prober.journal.sums import Known
 from prober.journal.tally import Rule
 from prober.journal.view import View
@@ -133,6 +134,14 @@ class JournalSource:
         with self.at_one_moment():
             return {
                 region: tuple(self.view.recent(series, end_ms, limit))
+                for region, series in self.view.regions(journey).items()
+            }
+
+    def glimpses(self, journey: str, end_ms: int, limit: int) -> dict[str, tuple[Glimpse, ...]]:
+        """The newest counted runs of each region before a moment, newest first, for a page."""
+        with self.at_one_moment():
+            return {
+                region: tuple(self.view.glimpses(series, end_ms, limit))
                 for region, series in self.view.regions(journey).items()
             }
 

@@ -6,8 +6,10 @@ import importlib.resources
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -19,7 +21,7 @@ from prober.evaluator.board import Board, Status
 from prober.evaluator.result import Result
 from prober.evaluator.vitals import HEARTBEAT, STILL_S, Vitals
 from prober.evaluator.wording import few, length, outlook, share, unit, why
-from prober.model import Run
+from prober.journal.shown import MOST, Glimpse
 from prober.slo.agreement import Accord, Difference, Servers, Users
 from prober.slo.contract import Contract
 from prober.slo.moment import iso
@@ -208,12 +210,23 @@ def _ago(age_ms: int | None) -> str:
     return "never" if age_ms is None else f"{span(age_ms)} ago"
 
 
-def _told(run: Run) -> str:
+def _strip(runs: Iterable[Glimpse]) -> Markup:
+    """A cell for each run."""
+    return Markup("").join(map(_cell, runs))
+
+
+@lru_cache(maxsize=MOST)  # from one page to the next few of them change
+def _cell(run: Glimpse) -> Markup:
+    cell = Markup('<li class="{0}" title="{1}"><span>{0}</span></li>')
+    return cell.format(run.outcome, _told(run))
+
+
+def _told(run: Glimpse) -> str:
     """A run in one line of text."""
     cause = f" ({run.cause})" if run.cause else ""
     step = f" in step “{run.step}”" if run.step else ""
     message = f": {run.message}" if run.message else ""
-    return f"{iso(run.id.slot_ms)} {run.outcome}{cause}{step}{message}"
+    return f"{iso(run.slot_ms)} {run.outcome}{cause}{step}{message}"
 
 
 def _users(met: Users) -> str:
@@ -243,6 +256,7 @@ _TEMPLATES.filters.update(
     outlook=outlook,
     rough=_rough,
     share=share,
+    strip=_strip,
     times=_times,
     told=_told,
     unit=unit,

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from prober.model import Run
+from prober.model import Cause, Outcome, Run
 
-#: So many of all series are kept.
-MOST = 10_000
+#: So many of all series are kept: as many as a page shows of a large fleet, 200 bytes each.
+MOST = 100_000
+
+
+class Glimpse(NamedTuple):
+    """What is seen of a run among others."""
+
+    slot_ms: int
+    outcome: Outcome
+    cause: Cause | None
+    step: str | None
+    message: str | None
+
+    @classmethod
+    def of(cls, run: Run) -> Glimpse:
+        """Of a whole run."""
+        return cls(run.id.slot_ms, run.outcome, run.cause, run.step, run.message)
 
 
 class Shown:
@@ -21,22 +37,26 @@ class Shown:
         """
         self._read = read
         #: By series and number of the record; the series that changed last is the last one.
-        self._kept: dict[int, dict[int, Run]] = {}
+        self._kept: dict[int, dict[int, Glimpse]] = {}
         self._count = self._asked = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def runs(self, series: int, seqs: Sequence[int]) -> list[Run]:
+    def glimpses(self, series: int, seqs: Sequence[int]) -> list[Glimpse]:
         """The runs of records of a series, in their order, without those that are gone."""
         kept = self._kept.get(series, {})
-        found = {seq: run for seq in seqs if (run := kept.get(seq) or self._read(seq))}
+        found = {seq: seen for seq in seqs if (seen := kept.get(seq) or self._glimpse(seq))}
         self._asked = max(self._asked, len(seqs))
         if not found.keys() <= kept.keys():
             self._keep(series, kept | found)
         return list(found.values())
 
-    def _keep(self, series: int, runs: dict[int, Run]) -> None:
+    def _glimpse(self, seq: int) -> Glimpse | None:
+        run = self._read(seq)
+        return Glimpse.of(run) if run else None
+
+    def _keep(self, series: int, runs: dict[int, Glimpse]) -> None:
         self._count -= len(self._kept.pop(series, ()))
         self._kept[series] = {seq: runs[seq] for seq in sorted(runs)[-self._asked :]}
         self._count += len(self._kept[series])

@@ -14,7 +14,7 @@ from prober.journal.body import unpack_run
 from prober.journal.marks import NEVER_MS, Mark, marks_of
 from prober.journal.moment import Moment
 from prober.journal.regimes import Regimes
-from prober.journal.shown import Shown
+from prober.journal.shown import Glimpse, Shown
 from prober.journal.store import Store, open_reader
 from prober.journal.sums import Sums
 from prober.journal.timetable import Timetable
@@ -171,8 +171,12 @@ class View:
 
     def recent(self, series: int, before_ms: int, limit: int) -> list[Run]:
         """The last counted runs whose slot lies before a moment, newest first."""
-        rows = self.store.all("recent_runs", series=series, before_ms=before_ms, limit=limit)
-        return self._shown.runs(series, [seq for (seq,) in rows])
+        runs = map(self.run, self._recent(series, before_ms, limit))
+        return [run for run in runs if run]
+
+    def glimpses(self, series: int, before_ms: int, limit: int) -> list[Glimpse]:
+        """The same, of each only what is seen of it among others: quick when asked for again."""
+        return self._shown.glimpses(series, self._recent(series, before_ms, limit))
 
     def run(self, seq: int) -> Run | None:
         """The run of a record, or None when it was pruned."""
@@ -185,6 +189,10 @@ class View:
             "list_runs", series=series, start_ms=start_ms, end_ms=end_ms, limit=limit
         )
         return [unpack_run(row[0]) for row in rows]
+
+    def _recent(self, series: int, before_ms: int, limit: int) -> list[int]:
+        rows = self.store.all("recent_runs", series=series, before_ms=before_ms, limit=limit)
+        return [seq for (seq,) in rows]
 
     def _cause(self, seq: int) -> str:
         """Why a run gave no verdict."""

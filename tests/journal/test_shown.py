@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from prober.journal.shown import Shown
+from prober.journal.shown import Glimpse, Shown
 from prober.model import Run
 
 MakeRun = Callable[..., Run]
@@ -17,7 +17,7 @@ def test_of_each_series_as_many_are_kept_as_were_asked_for_at_once(run: MakeRun)
     for newest in range(100):
         for series in (1, 2):
             seqs = range(newest, max(newest - 3, -1), -1)
-            assert shown.runs(series, seqs) == [run(seq) for seq in seqs]
+            assert shown.glimpses(series, seqs) == [Glimpse.of(run(seq)) for seq in seqs]
     assert len(shown) == 2 * 3
 
 
@@ -30,13 +30,13 @@ def test_a_run_is_read_once_however_often_it_is_shown(run: MakeRun) -> None:
 
     shown = Shown(unpack)
     for asked in ([3, 2, 1], [4, 3, 2], [4], [5, 4, 3]):
-        shown.runs(1, asked)
+        shown.glimpses(1, asked)
     assert read == [3, 2, 1, 4, 5]
 
 
 def test_a_run_that_is_gone_is_left_out(run: MakeRun) -> None:
     shown = Shown(lambda seq: run(seq) if seq > 1 else None)
-    assert shown.runs(1, [3, 2, 1]) == [run(3), run(2)]
+    assert shown.glimpses(1, [3, 2, 1]) == [Glimpse.of(run(3)), Glimpse.of(run(2))]
 
 
 def test_of_all_series_no_more_are_kept_than_there_is_room_for(
@@ -45,5 +45,5 @@ def test_of_all_series_no_more_are_kept_than_there_is_room_for(
     monkeypatch.setattr("prober.journal.shown.MOST", 5)
     shown = Shown(run)
     for series in (1, 2, 3):
-        assert shown.runs(series, [2, 1]) == [run(2), run(1)]
+        assert shown.glimpses(series, [2, 1]) == [Glimpse.of(run(2)), Glimpse.of(run(1))]
     assert len(shown) == 4, "the series that was shown first is forgotten"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from prober.journal.journal import Journal
+from prober.journal.shown import Glimpse
 from prober.journal.view import View
 from prober.model import Gap, Kind, Outcome, Run, Schedule, SlotReason, SlotState
 from prober.slo.window import Span
@@ -94,10 +95,11 @@ def test_runs_that_are_shown_again_are_not_unpacked_again(
     book, look = journal(), view()
     book.write(run(n) for n in range(4))
     series = look.series()[0].id
-    before = look.recent(series, 2**60, 3)
+    before = look.glimpses(series, 2**60, 3)
     book.write([run(4), run(3, Outcome.FAILED)])
-    after = look.recent(series, 2**60, 4)
-    assert after == [run(4), run(3, Outcome.FAILED), run(2), run(1)]
+    after = look.glimpses(series, 2**60, 4)
+    assert after == [Glimpse.of(one) for one in look.recent(series, 2**60, 4)]
+    assert [one.outcome for one in after] == ["passed", "failed", "passed", "passed"]
     assert [any(one is other for other in before) for one in after] == [False, False, True, True]
 
 
