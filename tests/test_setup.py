@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -137,6 +138,17 @@ def test_a_pipeline_runs_everything_and_fails_with_any_of_it(
         assert f"\n{target} CI=true" in result.stdout
     for target in ("chaos", "blame", "fleet"):
         assert f"\n{target} CI=true short" in result.stdout
+
+
+def test_a_pipeline_on_a_slow_machine_says_what_it_leaves_out(run: Run, checkout: Path) -> None:
+    targets = ("check", "cover", "test", "chaos", "blame", "fleet")
+    (checkout / "Makefile").write_text(
+        "".join(f"{each}:\n\t@echo {each} ran\n" for each in targets)
+    )
+    result = run("bash", checkout / ".ci" / "run", SECONDS="2500")
+    assert result.returncode == 0
+    assert re.findall(r"^(\w+) ran$", result.stdout, re.MULTILINE) == list(targets[:4])
+    assert re.findall(r"make (\w+) is left out", result.stdout) == ["blame", "fleet"]
 
 
 def test_without_an_engine_there_is_no_image_and_the_reason_is_kept(
