@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +26,12 @@ class Hour:
     heaps: tuple[Heap, ...]
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[Any, ...]]) -> Hour:
-        """From rows of a slot and a heap."""
+    def of(cls, rows: Sequence[tuple[Any, ...]]) -> Hour:
+        """From rows of a slot and a heap, in the order of their slots."""
         known: dict[Heap, int] = {}
-        runs = sorted((row[0], known.setdefault(row[1:], len(known))) for row in rows)
         return cls(
-            array("q", [slot_ms for slot_ms, _ in runs]),
-            array("I", [number for _, number in runs]),
+            array("q", [row[0] for row in rows]),
+            array("I", [known.setdefault(row[1:], len(known)) for row in rows]),
             tuple(known),
         )
 

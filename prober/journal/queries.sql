@@ -192,7 +192,8 @@ GROUP BY region, outcome;
 -- name: list_counted
 SELECT slot_ms, region, 0, outcome, silent, odd, unasked
 FROM series CROSS JOIN run ON run.series = series.id
-WHERE journey = :journey AND slot_ms >= :start_ms AND slot_ms < :end_ms AND counted & :counted;
+WHERE journey = :journey AND slot_ms >= :start_ms AND slot_ms < :end_ms AND counted & :counted
+ORDER BY slot_ms;
 
 -- name: sum_rollup
 SELECT region, (bucket * :bucket_ms - :origin_ms) / :slice_ms AS slice,

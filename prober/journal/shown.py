@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from prober.model import Cause, Outcome, Run
@@ -49,7 +50,8 @@ class Shown:
         found = {seq: seen for seq in seqs if (seen := kept.get(seq) or self._glimpse(seq))}
         self._asked = max(self._asked, len(seqs))
         if not found.keys() <= kept.keys():
-            self._keep(series, kept | found)
+            others = {seq: seen for seq, seen in kept.items() if seq not in found}
+            self._keep(series, found | others)
         return list(found.values())
 
     def _glimpse(self, seq: int) -> Glimpse | None:
@@ -57,8 +59,9 @@ class Shown:
         return Glimpse.of(run) if run else None
 
     def _keep(self, series: int, runs: dict[int, Glimpse]) -> None:
+        """Those first that were asked for just now: a record may be newer than its run."""
         self._count -= len(self._kept.pop(series, ()))
-        self._kept[series] = {seq: runs[seq] for seq in sorted(runs)[-self._asked :]}
+        self._kept[series] = dict(islice(runs.items(), self._asked))
         self._count += len(self._kept[series])
         while self._count > MOST and len(self._kept) > 1:
             self._count -= len(self._kept.pop(next(iter(self._kept))))

@@ -59,6 +59,7 @@ def test_a_backup_taken_while_it_is_written_is_of_one_moment(
     monkeypatch.setattr(keeper, "_FRAMES", 20)  # pages change in the file all the time
     monkeypatch.setattr(keeper, "SHEET", 4)
     monkeypatch.setattr(backup, "_BATCH", 10)
+    monkeypatch.setattr(backup, "_PATIENCE_S", 100.0)  # the writer never rests, nor may the disk
     book = journal()
     book.write(run(n) for n in range(3000))
     stop, written = threading.Event(), []

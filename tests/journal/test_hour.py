@@ -25,6 +25,6 @@ def test_a_part_holds_its_start_and_not_its_end(
     rows: list[tuple[int, str, int, int, int, int, int]], start_ms: int, end_ms: int
 ) -> None:
     expected = Counter(row[1:] for row in rows if start_ms <= row[0] < end_ms)
-    hour = Hour.of(rows)
+    hour = Hour.of(sorted(rows))
     assert hour.between(Span(start_ms, max(start_ms, end_ms))) == expected
     assert len(hour) == len(rows)

@@ -34,6 +34,19 @@ def test_a_run_is_read_once_however_often_it_is_shown(run: MakeRun) -> None:
     assert read == [3, 2, 1, 4, 5]
 
 
+def test_a_run_whose_record_came_late_is_read_once_too(run: MakeRun) -> None:
+    read: list[int] = []
+
+    def unpack(seq: int) -> Run:
+        read.append(seq)
+        return run(seq)
+
+    shown = Shown(unpack)
+    for asked in ([9, 1], [2, 9], [3, 2], [3, 2]):
+        shown.glimpses(1, asked)
+    assert read == [9, 1, 2, 3]
+
+
 def test_a_run_that_is_gone_is_left_out(run: MakeRun) -> None:
     shown = Shown(lambda seq: run(seq) if seq > 1 else None)
     assert shown.glimpses(1, [3, 2, 1]) == [Glimpse.of(run(3)), Glimpse.of(run(2))]
