@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from prober.errors import SourceUnavailable
 from prober.evaluator.sources import Confirmations, Lost, Measure, Received
@@ -25,6 +25,8 @@ from prober.slo.contract import Retry
 from prober.slo.moment import iso
 from prober.slo.regime import Change
 from prober.slo.window import Span
+
+Seen = TypeVar("Seen")
 
 
 class _Asked(NamedTuple):
@@ -131,19 +133,11 @@ class JournalSource:
 
     def recent(self, journey: str, end_ms: int, limit: int) -> dict[str, tuple[Run, ...]]:
         """See `Source`."""
-        with self.at_one_moment():
-            return {
-                region: tuple(self.view.recent(series, end_ms, limit))
-                for region, series in self.view.regions(journey).items()
-            }
+        return self._each(journey, lambda series: self.view.recent(series, end_ms, limit))
 
     def glimpses(self, journey: str, end_ms: int, limit: int) -> dict[str, tuple[Glimpse, ...]]:
         """The newest counted runs of each region before a moment, newest first, for a page."""
-        with self.at_one_moment():
-            return {
-                region: tuple(self.view.glimpses(series, end_ms, limit))
-                for region, series in self.view.regions(journey).items()
-            }
+        return self._each(journey, lambda series: self.view.glimpses(series, end_ms, limit))
 
     def bad_runs(self, measure: Measure, span: Span) -> tuple[Run, ...]:
         """See `Source`."""
@@ -206,6 +200,14 @@ class JournalSource:
         if slice_ms is None:
             return sums.parts(journey, span, measure.retry), asked.bit
         return [sums.sliced(journey, span, slice_ms, measure.retry)], asked.bit
+
+    def _each(
+        self, journey: str, look: Callable[[int], Iterable[Seen]]
+    ) -> dict[str, tuple[Seen, ...]]:
+        """What a look at the series of each region finds."""
+        with self.at_one_moment():
+            regions = self.view.regions(journey)
+            return {region: tuple(look(series)) for region, series in regions.items()}
 
     def _asked(self, rule: Rule, span: Span) -> _Asked:
         if rule.threshold_us is None and rule.assertion is None:

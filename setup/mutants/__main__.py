@@ -40,13 +40,14 @@ PYTEST = (
 def main(arguments: list[str]) -> int:
     """Try mutants and hold the survivors against the list."""
     began_s = time.monotonic()
+    again = "--listed" in arguments
     patterns = [each for each in arguments if each != "--listed"]
     expected = {each for each in listed.read(LIST) if wanted(each, patterns)}
     known = tree.plant(ROOT, PLACE / "tree", [each.partition(".")[0] for each in patterns] or ["*"])
     chosen = {
         name: mutant
         for name, mutant in known.items()
-        if (mutant in expected if patterns != arguments else wanted(mutant, patterns))
+        if (mutant in expected if again else wanted(mutant, patterns))
     }
     print(f"{len(chosen)} mutants of {len({m.function for m in chosen.values()})} functions")
     outcomes = tried(list(chosen))

@@ -21,7 +21,16 @@ def test_of_each_series_as_many_are_kept_as_were_asked_for_at_once(run: MakeRun)
     assert len(shown) == 2 * 3
 
 
-def test_a_run_is_read_once_however_often_it_is_shown(run: MakeRun) -> None:
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        pytest.param([[3, 2, 1], [4, 3, 2], [4], [5, 4, 3]], [3, 2, 1, 4, 5], id="in order"),
+        pytest.param([[9, 1], [2, 9], [3, 2], [3, 2]], [9, 1, 2, 3], id="its record came late"),
+    ],
+)
+def test_a_run_is_read_once_however_often_it_is_shown(
+    asked: list[list[int]], expected: list[int], run: MakeRun
+) -> None:
     read: list[int] = []
 
     def unpack(seq: int) -> Run:
@@ -29,22 +38,9 @@ def test_a_run_is_read_once_however_often_it_is_shown(run: MakeRun) -> None:
         return run(seq)
 
     shown = Shown(unpack)
-    for asked in ([3, 2, 1], [4, 3, 2], [4], [5, 4, 3]):
-        shown.glimpses(1, asked)
-    assert read == [3, 2, 1, 4, 5]
-
-
-def test_a_run_whose_record_came_late_is_read_once_too(run: MakeRun) -> None:
-    read: list[int] = []
-
-    def unpack(seq: int) -> Run:
-        read.append(seq)
-        return run(seq)
-
-    shown = Shown(unpack)
-    for asked in ([9, 1], [2, 9], [3, 2], [3, 2]):
-        shown.glimpses(1, asked)
-    assert read == [9, 1, 2, 3]
+    for seqs in asked:
+        shown.glimpses(1, seqs)
+    assert read == expected
 
 
 def test_a_run_that_is_gone_is_left_out(run: MakeRun) -> None:
