@@ -16,7 +16,7 @@ from prober.evaluator.once import Once
 from prober.evaluator.plain import exact
 from prober.evaluator.sources import Lost, Measure, Source
 from prober.journal.tally import rules_of
-from prober.slo.alert import MISSED_ROUNDS, VALIDITY_PARTS, alert_window, length_ms
+from prober.slo.alert import watched_ms
 from prober.slo.budget import Counts
 from prober.slo.contract import Contract
 from prober.slo.moment import iso
@@ -120,9 +120,7 @@ def losses(
     Raises:
         SourceUnavailable: it cannot be told.
     """
-    rounds_ms = MISSED_ROUNDS * (slowest_ms or 0)
-    lookback_ms = max(length_ms(alert_window(contract)) // VALIDITY_PARTS, rounds_ms)
-    span = Span(as_of_ms - lookback_ms, as_of_ms)
+    span = Span(as_of_ms - watched_ms(contract, slowest_ms or 0), as_of_ms)
     measure = Measure(rules_of([contract])[0], contract.data.retry)
     regions = source.counts(measure, span)
     whole = all(each.completed >= each.due and not each.invalid for each in regions.values())

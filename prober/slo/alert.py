@@ -265,6 +265,19 @@ def inconclusive(counts: Counts, min_runs: int = MISSED_ROUNDS) -> bool:
     return counts.invalid >= min_runs and counts.invalid > INCONCLUSIVE_SHARE * counts.completed
 
 
+def watched_ms(contract: Contract, slowest_ms: int) -> int:
+    """Over how long the prober's own promises are watched, in ms.
+
+    A 30th of the window that alerts guard, and three rounds at least.
+
+    Args:
+        contract: whose alerts.
+        slowest_ms: from slot to slot in the slowest region; 0 when there is no schedule.
+    """
+    window_ms = length_ms(alert_window(contract))
+    return max(window_ms // VALIDITY_PARTS, MISSED_ROUNDS * slowest_ms)
+
+
 def uncovered(counts: Counts, min_coverage: Fraction, min_slots: int = MISSED_ROUNDS) -> bool:
     """Whether so many due slots have no run that too little is seen.
 

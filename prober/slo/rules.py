@@ -19,10 +19,9 @@ from prober.slo.alert import (
     MISSED_ROUNDS,
     PAGE,
     TICKET,
-    VALIDITY_PARTS,
     alert_window,
-    length_ms,
     rules_of,
+    watched_ms,
 )
 from prober.slo.contract import AlertRule, BudgetBasis, Contract, Objective
 from prober.slo.portable import File, rolling
@@ -196,9 +195,8 @@ def _absent(
 
 def _vitals(contract: Contract, periods: Periods) -> Iterator[dict[str, Any]]:
     """Whether the prober keeps what it promises of itself: to find out, and to look."""
-    window_ms = length_ms(alert_window(contract))
-    lookback_ms = max(window_ms // VALIDITY_PARTS, MISSED_ROUNDS * max(periods.values()))
-    lookback, least = format_ms(lookback_ms), contract.data.min_coverage
+    lookback = format_ms(watched_ms(contract, max(periods.values())))
+    least = contract.data.min_coverage
     yield _lost(
         contract,
         "ProberInconclusive",
