@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from typing import NamedTuple, TypeVar
 
 from prober.errors import SourceUnavailable
 from prober.evaluator.sources import Confirmations, Lost, Measure, Received
-from prober.journal.hour import Heaps
+from prober.journal.heaps import NOTHING, Cell, Heaps, added, sort
 from prober.journal.marks import NEVER_MS, PLAIN, Mark, find, unnamed
-from prober.journal.rollup import INCONCLUSIVE, OUTCOMES, PASSED, RAW_FROM, ROLLUPS_FROM
+from prober.journal.rollup import OUTCOMES, RAW_FROM, ROLLUPS_FROM
 from prober.journal.shown import Glimpse
 from prober.journal.sums import Known
 from prober.journal.tally import Rule
@@ -37,10 +37,6 @@ class _Asked(NamedTuple):
     kept: bool
 
 
-#: Runs of a region and slice, by `_GOOD` and so on: they are counted together.
-_Cell = list[int]
-_GOOD, _BAD, _INVALID, _UNASKED = range(4)
-_NOTHING = [0, 0, 0, 0]
 #: Answers of more slices than this are not remembered.
 _FEW = 1000
 
@@ -57,10 +53,10 @@ class JournalSource:
         """See `Source`."""
         journey = measure.rule.journey
         with self.at_one_moment():
-            cells = _cells(*self._heaps(measure, span, None)).get(0, {})
+            cells = self._cells(measure, span)
             slots = self._due(journey, span, measure.known_ms) if due else {}
             return {
-                region: _counts(*cells.get(region, _NOTHING), slots.get(region))
+                region: _counts(*cells.get(region, NOTHING), slots.get(region))
                 for region in self.view.regions(journey)
             }
 
@@ -97,7 +93,7 @@ class JournalSource:
         with self.at_one_moment():
             found = dict.fromkeys(self.view.regions(journey), 0)
             parts = self.view.sums.parts(journey, span, Retry.FIRST)
-            for (region, _, _, silent, *_), n in chain(*(part.items() for part in parts)):
+            for (region, _, _, silent, *_), n in chain(*(part.heaps.items() for part in parts)):
                 found[region] += silent * n
             return found
 
@@ -180,26 +176,34 @@ class JournalSource:
         found: dict[str, dict[int, Counts]] = {
             region: {} for region in self.view.regions(measure.rule.journey)
         }
-        for number, cells in _cells(*self._heaps(measure, span, slice_ms)).items():
-            for region, cell in cells.items():
-                if any(cell[:_UNASKED]):
-                    found[region][number] = _counts(*cell, None)
+        for number, cells in self._sorted(measure, span, slice_ms).items():
+            for region, (good, bad, invalid, _) in cells.items():
+                if good or bad or invalid:
+                    found[region][number] = _counts(good, bad, invalid, 0, None)
         return found
 
-    def _heaps(
-        self, measure: Measure, span: Span, slice_ms: int | None
-    ) -> tuple[Iterable[Heaps], int]:
-        """Runs that are alike, in parts, and the bit that says which are good."""
-        sums, journey = self.view.sums, measure.rule.journey
+    def _cells(self, measure: Measure, span: Span) -> Mapping[str, Cell]:
+        """Runs of a span by region."""
         asked = self._asked(measure.rule, span)
         if measure.known_ms is not None or not asked.kept:
-            start_ms, whole_ms = span.start_ms, slice_ms or NEVER_MS
-            known = self._known(measure, span, asked)
-            heaps = ((k.region, (k.slot_ms - start_ms) // whole_ms, *k.finding) for k in known)
-            return [Counter(heaps)], asked.bit
-        if slice_ms is None:
-            return sums.parts(journey, span, measure.retry), asked.bit
-        return [sums.sliced(journey, span, slice_ms, measure.retry)], asked.bit
+            return sort(self._one_by_one(measure, span, NEVER_MS, asked), asked.bit).get(0, {})
+        parts = self.view.sums.parts(measure.rule.journey, span, measure.retry)
+        return added(parts, asked.bit, self.view.regions(measure.rule.journey))
+
+    def _sorted(self, measure: Measure, span: Span, slice_ms: int) -> dict[int, dict[str, Cell]]:
+        """Runs of a span by slice and region."""
+        asked = self._asked(measure.rule, span)
+        if measure.known_ms is not None or not asked.kept:
+            return sort(self._one_by_one(measure, span, slice_ms, asked), asked.bit)
+        sums, journey = self.view.sums, measure.rule.journey
+        return sort(sums.sliced(journey, span, slice_ms, measure.retry), asked.bit)
+
+    def _one_by_one(self, measure: Measure, span: Span, slice_ms: int, asked: _Asked) -> Heaps:
+        """Runs as single rows or records know them."""
+        known = self._known(measure, span, asked)
+        return Counter(
+            (k.region, (k.slot_ms - span.start_ms) // slice_ms, *k.finding) for k in known
+        )
 
     def _each(
         self, journey: str, look: Callable[[int], Iterable[Seen]]
@@ -249,20 +253,6 @@ class JournalSource:
             if region in going:
                 found[region] -= sum(span.holds(slot_ms) for slot_ms in going[region])
         return found
-
-
-def _cells(parts: Iterable[Heaps], bit: int) -> Mapping[int, Mapping[str, _Cell]]:
-    """Runs by slice and region."""
-    cells: dict[int, dict[str, _Cell]] = defaultdict(lambda: defaultdict(lambda: [0, 0, 0, 0]))
-    for (region, number, outcome, _, odd, unasked), n in chain(*(part.items() for part in parts)):
-        if outcome == INCONCLUSIVE:
-            kind = _INVALID
-        elif unasked >> bit & 1:
-            kind = _UNASKED
-        else:
-            kind = _GOOD if (outcome == PASSED) != (odd >> bit & 1) else _BAD
-        cells[number][region][kind] += n
-    return cells
 
 
 @lru_cache(maxsize=100_000)  # from one moment to the next few of them change

@@ -72,10 +72,10 @@ def _project(
 
 def _of_late(lately: Lately) -> Iterator[Aged]:
     """Failures by the shortest lookback that holds them, until there are enough for a rate."""
-    known = Fraction(0)
+    known: Number = 0
     for lookback_ms in LOOKBACKS_MS:
-        bad = Fraction(lately.count(lookback_ms).after.bad)
-        yield Aged(lookback_ms, max(Fraction(0), bad - known))
+        bad = lately.count(lookback_ms).after.bad
+        yield Aged(lookback_ms, max(0, bad - known))
         known = max(known, bad)
         if known >= MIN_FAILURES:
             break
@@ -116,9 +116,8 @@ def _runs(counting: Counting, span: Span) -> Iterator[tuple[int, Number]]:
         if edge.length_ms:
             yield edge.end_ms, counting.count(edge, due=False).after.bad
     left = counting.slices(Span(first_ms, last_ms), part_ms)
-    for number in range((last_ms - first_ms) // part_ms):
-        held = {region: slices[number] for region, slices in left.items() if number in slices}
-        yield first_ms + (number + 1) * part_ms, bad_of(held, counting.contract.budgeting.rule)
+    for number, bad in bad_of(left, counting.contract.budgeting.rule).items():
+        yield first_ms + (number + 1) * part_ms, bad
 
 
 def _slices(counting: Counting, span: Span, slice_ms: int) -> Iterator[tuple[int, Number]]:

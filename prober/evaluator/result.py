@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 from prober.evaluator.sources import Received
 from prober.slo.alert import PAGE, Reading
@@ -29,8 +29,7 @@ class Priority(StrEnum):
     RELIABILITY = "RELIABILITY"  #: there is not enough of it, or nobody knows
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Regional:
+class Regional(NamedTuple):
     """What one region adds to a result."""
 
     region: str

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from prober.journal.body import quoted, text
@@ -70,6 +71,7 @@ def marks_of(store: Store, journey: str) -> list[Mark]:
     ]
 
 
+@lru_cache(maxsize=1000)  # asked with every count
 def unnamed(rule: Rule) -> Rule:
     """A rule as marks keep it: contracts that ask the same share a mark."""
     return _rule(rule.journey, rule.threshold_us, rule.step, rule.assertion)

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from prober.errors import SourceUnavailable
 from prober.journal.body import unpack_run
-from prober.journal.hour import Heaps, Hour
+from prober.journal.heaps import Heaps, Part
+from prober.journal.hour import Hour
 from prober.journal.lasting import Lasting
 from prober.journal.marks import NEVER_MS, Mark, find, marks_of
 from prober.journal.moment import Moment
@@ -53,9 +54,9 @@ class Sums:
 
     def between(self, journey: str, span: Span, retry: Retry = Retry.FIRST) -> Heaps:
         """Runs of a span; see `parts`."""
-        return sum(self.parts(journey, span, retry), Heaps())
+        return sum((part.heaps for part in self.parts(journey, span, retry)), Heaps())
 
-    def parts(self, journey: str, span: Span, retry: Retry) -> tuple[Heaps, ...]:
+    def parts(self, journey: str, span: Span, retry: Retry) -> tuple[Part, ...]:
         """Runs of a span in parts: whole hours from roll-ups, what is left of others from rows.
 
         Raises:
@@ -170,7 +171,7 @@ class Sums:
             raise SourceUnavailable("a record that was believed then is not kept any more")
         return find(unpack_run(row[3]), marks)
 
-    def _parts(self, journey: str, span: Span, retry: Retry) -> Iterator[Heaps]:
+    def _parts(self, journey: str, span: Span, retry: Retry) -> Iterator[Part]:
         first, last = -(-span.start_ms // HOUR_MS), span.end_ms // HOUR_MS
         if first > last:
             yield self._edge(journey, span, retry)
@@ -179,19 +180,19 @@ class Sums:
         over = Span(first * HOUR_MS, open_hour * HOUR_MS)
         yield self._edge(journey, Span(span.start_ms, first * HOUR_MS), retry)
         yield self.lasting(
-            journey, over, retry, lambda: self._hours(journey, first, open_hour, retry)
+            journey, over, retry, lambda: Part(self._hours(journey, first, open_hour, retry))
         )
         yield self.moment.once(
             ("late", journey, open_hour, span.end_ms, retry),
             lambda: self._late(journey, open_hour, span.end_ms, retry),
         )
 
-    def _late(self, journey: str, first: int, end_ms: int, retry: Retry) -> Heaps:
+    def _late(self, journey: str, first: int, end_ms: int, retry: Retry) -> Part:
         """Runs from an hour on; most spans that are asked for end at the same moment."""
         last = end_ms // HOUR_MS
         heaps = self._hours(journey, first, last, retry)
-        heaps.update(self._edge(journey, Span(last * HOUR_MS, end_ms), retry))
-        return heaps
+        heaps.update(self._edge(journey, Span(last * HOUR_MS, end_ms), retry).heaps)
+        return Part(heaps)
 
     def _hours(self, journey: str, first: int, last: int, retry: Retry) -> Heaps:
         total = Heaps()
@@ -217,10 +218,10 @@ class Sums:
             final=retry is Retry.FINAL,
         )
 
-    def _edge(self, journey: str, span: Span, retry: Retry) -> Heaps:
+    def _edge(self, journey: str, span: Span, retry: Retry) -> Part:
         """Runs of a part of an hour."""
         if span.start_ms >= span.end_ms:
-            return Heaps()
+            return Part(Heaps())
         self._demand(RAW_FROM, span.start_ms, "single runs")
         number = span.start_ms // HOUR_MS
         hour = self.moment.once(

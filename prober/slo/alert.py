@@ -9,7 +9,6 @@ Workbook, ch. 5, "Alerting on SLOs".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
@@ -80,8 +79,7 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"  #: a lookback is empty: whatever was said last still stands
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(NamedTuple):
     """A rule held against the runs."""
 
     rule: AlertRule

@@ -91,10 +91,10 @@ def rate_of(failures: Iterable[Aged], enough: int = MIN_FAILURES) -> Rate | None
     """
     known = list(failures)
     for lookback_ms in LOOKBACKS_MS:
-        found = _sum(each for each in known if each.age_ms <= lookback_ms)
+        found = sum(each.failures for each in known if each.age_ms <= lookback_ms)
         if found >= enough:
             break
-    return Rate(found, lookback_ms) if found else None
+    return Rate(Fraction(found), lookback_ms) if found else None
 
 
 def project_rolling(

@@ -41,11 +41,26 @@ def occurrences(regions: Mapping[str, Counts], rule: RegionRule) -> Counts:
     return Counts(good, valid - good, every.invalid, every.due, every.excluded)
 
 
-def bad_of(regions: Mapping[str, Counts], rule: RegionRule) -> Number:
-    """How many of those runs are bad: asked of every day of a window, so without the rest."""
+def bad_of(seen: Mapping[str, Mapping[int, Counts]], rule: RegionRule) -> dict[int, Number]:
+    """How many runs of each slice are bad, those with none left out: see `occurrences`.
+
+    Args:
+        seen: by region and number of the slice.
+        rule: how regions are put together.
+
+    >>> bad_of({"A": {0: Counts(bad=1)}, "B": {0: Counts(bad=2), 1: Counts(good=1)}}, RegionRule())
+    {0: 3}
+    """
+    bad: defaultdict[int, Number] = defaultdict(int)
     if rule.mode is Mode.WEIGHTED:
-        return occurrences(regions, rule).bad
-    return sum(counts.bad for counts in regions.values())
+        for number in {number for slices in seen.values() for number in slices}:
+            held = {region: slices[number] for region, slices in seen.items() if number in slices}
+            bad[number] = occurrences(held, rule).bad
+    else:
+        for slices in seen.values():
+            for number, counts in slices.items():
+                bad[number] += counts.bad
+    return {number: failures for number, failures in bad.items() if failures}
 
 
 def timeslices(

@@ -47,4 +47,4 @@ def state_of(consumed: Fraction, bands: Bands = SEED_5_BANDS) -> State:
     >>> state_of(Fraction(1, 2)), state_of(Fraction(499, 1000))
     (<State.WARNING: 'WARNING'>, <State.CAUTION: 'CAUTION'>)
     """
-    return [state for edge, state in bands if consumed >= edge][-1]
+    return next(state for edge, state in reversed(bands) if consumed >= edge)

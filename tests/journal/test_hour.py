@@ -26,5 +26,14 @@ def test_a_part_holds_its_start_and_not_its_end(
 ) -> None:
     expected = Counter(row[1:] for row in rows if start_ms <= row[0] < end_ms)
     hour = Hour.of(sorted(rows))
-    assert hour.between(Span(start_ms, max(start_ms, end_ms))) == expected
+    assert hour.between(Span(start_ms, max(start_ms, end_ms))).heaps == expected
     assert len(hour) == len(rows)
+
+
+def test_a_part_is_the_same_until_another_run_is_in_it() -> None:
+    hour = Hour.of([(minute, "a", 0, 0, 0, 0, 0) for minute in range(20)])
+    part = hour.between(Span(3, 10))
+    assert hour.between(Span(3, 10)) is part
+    for start_ms in range(10):
+        assert hour.between(Span(start_ms, 10)).heaps.total() == 10 - start_ms
+    assert len(hour._parts) <= 8

@@ -109,17 +109,29 @@ def test_a_slice_that_lost_some_of_its_runs_is_judged_by_the_others() -> None:
     assert timeslices(1, seen, RegionRule(), lost={0}) == Counts(bad=1)
 
 
+def at(number: int, regions: dict[str, Counts]) -> dict[str, dict[int, Counts]]:
+    """All runs of some regions in one slice."""
+    return {region: {number: counts} for region, counts in regions.items()}
+
+
 def test_weighted_runs_are_as_many_as_there_were() -> None:
     regions = {"A": Counts(good=90, bad=10), "B": Counts(bad=10, invalid=2, due=99, excluded=5)}
     counts = occurrences(regions, RegionRule(mode=Mode.WEIGHTED, weights=WEIGHTS))
     assert counts == Counts(good=66, bad=44, invalid=2, due=99, excluded=5)
-    assert bad_of(regions, RegionRule(mode=Mode.WEIGHTED, weights=WEIGHTS)) == 44
+    assert bad_of(at(7, regions), RegionRule(mode=Mode.WEIGHTED, weights=WEIGHTS)) == {7: 44}
 
 
 def test_by_any_other_rule_runs_are_summed_before_anything_is_divided() -> None:
     regions = {"A": Counts(good=90, bad=10), "B": Counts(bad=10)}
     assert occurrences(regions, RegionRule(mode=Mode.ALL)) == Counts(good=90, bad=20)
-    assert bad_of(regions, RegionRule(mode=Mode.ALL)) == 20
+    assert bad_of(at(7, regions), RegionRule(mode=Mode.ALL)) == {7: 20}
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_bad_runs_are_counted_slice_by_slice(mode: Mode) -> None:
+    rule = RegionRule(mode=mode, quorum=1, weights={"A": Fraction(1)})
+    seen = {"A": {0: BAD, 1: GOOD, 3: BAD + BAD}, "B": {1: GOOD}}
+    assert bad_of(seen, rule) == {0: 1, 3: 2}
 
 
 @settings(deadline=None)
