@@ -11,6 +11,7 @@ a run with an intrusion `struck` and `surveyed`.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import queue
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 EVIDENCE_S = 5.0
 CLEANUP_S = 10.0
+#: So many objects more than were let go before a worker looks for those that hold each other.
+GARBAGE = 10_000
 
 
 class Line:
@@ -137,6 +140,9 @@ class Worker:
             settings = self.settings | {"allow_hosts": tuple(self.settings["allow_hosts"])}
             driver = self.driver = Driver(BrowserSettings(**settings))
             self.line.past = lambda: driver.deadline.met and not driver.deadline.unanswered
+            # What is loaded by now stays. Steps are not the time to look for garbage in it.
+            gc.freeze()
+            gc.set_threshold(GARBAGE)
         return self.driver
 
 

@@ -48,6 +48,23 @@ def test_only_the_users_time_is_in_the_duration(bench: Bench) -> None:
     assert {Phase.QUEUE, Phase.LAUNCH, Phase.CONTEXT, Phase.EVIDENCE} <= run.phases.keys()
 
 
+def test_a_step_is_not_the_time_to_look_for_garbage(bench: Bench) -> None:
+    run = bench.run("""
+        import gc
+
+        def tidy(page: Page):
+            before = [each["collections"] for each in gc.get_stats()]
+            with step("open"):
+                page.goto("/")
+                expect(page.get_by_role("heading")).to_have_text("Welcome")
+            young, middle, old = (
+                each["collections"] - n for each, n in zip(gc.get_stats(), before, strict=True)
+            )
+            assert (young <= 3, middle, old) == (True, 0, 0), (young, middle, old)
+    """)
+    assert run.outcome is Outcome.PASSED, run.message
+
+
 VACUOUS = {
     "no step": """
         def nothing(page: Page):
