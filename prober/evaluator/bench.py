@@ -24,12 +24,13 @@ from prober.evaluator.asides import Asides
 from prober.evaluator.audit import AUDIT, AuditLog
 from prober.evaluator.board import Board, Claims
 from prober.evaluator.desk import Desk
+from prober.evaluator.display import Display
 from prober.evaluator.ingest import Ingest
 from prober.evaluator.promql import PromSource
 from prober.evaluator.request import check_token
 from prober.evaluator.verbs import VERBS
 from prober.evaluator.vitals import Vitals
-from prober.evaluator.web import app
+from prober.evaluator.web import app, display_of
 from prober.journal.journal import Journal
 from prober.journal.tally import rules_of
 from prober.journal.view import View
@@ -48,6 +49,7 @@ class _Sitting:
     contracts: tuple[Contract, ...]
     source: PromSource | None
     board: Board
+    display: Display
     desk: Desk
     asides: Asides
 
@@ -117,6 +119,10 @@ class Bench:
         """Find out what is shown beside judgements; slow."""
         self._sitting.asides.look(now_ms)
 
+    def keep_display(self) -> float:
+        """Make the status page ahead, see `Display.keep`; slow."""
+        return self._sitting.display.keep()
+
     async def _renew(self) -> Iterable[str]:
         """Read the contracts again and judge by them, if all are right; what changed."""
         wanted = await asyncio.to_thread(self._read)
@@ -154,13 +160,13 @@ class Bench:
         board.exclusions = _excluded(desk, board)
         asides = Asides.connect(contracts, board.judges_from, self._address)
         board.asides = lambda: asides.found
-        return _Sitting(contracts, source, board, desk, asides)
+        return _Sitting(contracts, source, board, display_of(board), desk, asides)
 
     def _served(self, sitting: _Sitting) -> ASGIApp:
         sitting.board.alerts = lambda: self.alerts.groups
         reload = Route("/-/reload", self._asked, methods=["POST"])
         routes = [*self._ingest.routes(), *Api(sitting.desk, self._token).routes(), reload]
-        return app(sitting.board, self.vitals, routes)
+        return app(sitting.board, self.vitals, routes, sitting.display)
 
     async def _asked(self, request: Request) -> Response:
         """`POST /-/reload`: the same as SIGHUP, with an answer."""

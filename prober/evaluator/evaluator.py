@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from prober.access import bracketed, is_loopback, listen
 from prober.errors import InputError, JournalCorrupt, ProberError, Problem
 from prober.evaluator.bench import Bench
+from prober.evaluator.display import EVERY_S
 from prober.evaluator.vitals import ALERTS, HEARTBEAT
 from prober.journal.journal import Journal
 from prober.journal.tally import rules_of
@@ -79,7 +80,7 @@ async def serve(
     with listener, _benched(settings, contracts) as (journal, bench):
         bench.reload.asked = reload
         chores = [_beat(bench), _keep(journal), _watch(bench), bench.reload.serve()]
-        chores += [_look_aside(bench), _heed_damage(journal, stop)]
+        chores += [_look_aside(bench), _keep_display(bench), _heed_damage(journal, stop)]
         tasks = [asyncio.create_task(chore) for chore in chores]
         try:
             say = f"evaluator is ready on {_url(listener)}: {len(contracts)} SLOs"
@@ -220,6 +221,17 @@ async def _look_aside(bench: Bench) -> None:
         except Exception:
             _logger.exception("what stands beside judgements could not be found out")
         await asyncio.sleep(_ASIDE_S)
+
+
+async def _keep_display(bench: Bench) -> None:
+    """Who looks at the page again does not wait until it is made."""
+    while True:
+        pause_s = EVERY_S
+        try:
+            pause_s = await asyncio.to_thread(bench.keep_display)
+        except Exception:
+            _logger.exception("the status page could not be made; who looks at it is told")
+        await asyncio.sleep(pause_s)
 
 
 async def _heed_damage(journal: Journal, stop: asyncio.Event) -> None:

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from prober import conventions as names
 from prober.evaluator.board import Board, Status
+from prober.evaluator.display import Display
 from prober.evaluator.result import Result
 from prober.evaluator.vitals import HEARTBEAT, STILL_S, Vitals
 from prober.evaluator.wording import few, length, outlook, share, unit, why
@@ -50,15 +51,18 @@ _HEADERS = {
 _PACKAGE = importlib.resources.files(__package__) / "templates"
 
 
-def app(board: Board, vitals: Vitals, writes: list[Route]) -> Starlette:
+def app(
+    board: Board, vitals: Vitals, writes: list[Route], display: Display | None = None
+) -> Starlette:
     """Everything the evaluator serves.
 
     Args:
         board: what is shown.
         vitals: how the evaluator itself is.
         writes: the routes that take something in.
+        display: of the board; None: nobody makes its page ahead.
     """
-    pages = _Pages(board, vitals)
+    pages = _Pages(board, vitals, display or display_of(board))
     reads = [
         Route("/", pages.page),
         Route("/page.css", _file("page.css", "text/css")),
@@ -72,14 +76,19 @@ def app(board: Board, vitals: Vitals, writes: list[Route]) -> Starlette:
     return Starlette(routes=[*reads, *writes], exception_handlers={Exception: _unavailable})
 
 
+def display_of(board: Board) -> Display:
+    """The status page of a board."""
+    return Display(lambda: _TEMPLATES.get_template("page.html").render(status=board.status()))
+
+
 @dataclass(frozen=True, slots=True)
 class _Pages:
     board: Board
     vitals: Vitals
+    display: Display
 
     async def page(self, _: Request) -> Response:
-        status = await run_in_threadpool(self.board.status)
-        html = _TEMPLATES.get_template("page.html").render(status=status)
+        html = self.display.page() or await run_in_threadpool(self.display.make)
         return Response(html, media_type="text/html", headers=_HEADERS)
 
     async def api(self, _: Request) -> Response:
