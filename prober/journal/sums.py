@@ -149,6 +149,12 @@ class Sums:
         )
         return [seq for (seq,) in rows]
 
+    def series(self, journey: str) -> list[tuple[Any, ...]]:
+        """By region the id of its series, and how often an hour of it that was over changed."""
+        return self.moment.once(
+            ("series", journey), lambda: self.moment.store.all("list_regions", journey=journey)
+        )
+
     def oldest_ms(self, of: str) -> int:
         """From when on single runs, or sums of them, are all there.
 
@@ -250,11 +256,7 @@ class Sums:
 
     def _state(self, journey: str) -> Hashable:
         """What the series of a journey say of themselves: it changes with any hour that is over."""
-        return tuple(
-            self.moment.once(
-                ("regions", journey), lambda: self.moment.store.all("list_regions", journey=journey)
-            )
-        )
+        return tuple(self.series(journey))
 
     def _rows(self, journey: str, span: Span, origin_ms: int, slice_ms: int, retry: Retry) -> Heaps:
         """Single runs, summed in slices from an origin on."""

@@ -85,7 +85,10 @@ class View:
 
     def regions(self, journey: str) -> dict[str, int]:
         """The ids of a journey's series, by region."""
-        return self.moment.once(("series", journey), lambda: self._regions(journey))
+        return self.moment.once(
+            ("regions", journey),
+            lambda: {region: series for region, series, _ in self.sums.series(journey)},
+        )
 
     def marks(self, journey: str) -> list[Mark]:
         """What the journal keeps of a journey's runs beyond their outcome."""
@@ -186,12 +189,6 @@ class View:
             "list_runs", series=series, start_ms=start_ms, end_ms=end_ms, limit=limit
         )
         return [unpack_run(row[0]) for row in rows]
-
-    def _regions(self, journey: str) -> dict[str, int]:
-        rows = self.moment.once(
-            ("regions", journey), lambda: self.store.all("list_regions", journey=journey)
-        )
-        return {region: series for region, series, _ in rows}
 
     def _recent(self, series: int, before_ms: int, limit: int) -> list[int]:
         rows = self.store.all("recent_runs", series=series, before_ms=before_ms, limit=limit)
