@@ -77,6 +77,8 @@ class Site:
     every_ms: int = EVERY_MS
     #: Of each export, the text page that Prometheus would scrape.
     pages: list[str] = field(default_factory=list)
+    #: Which lines of its page are kept.
+    wanted: re.Pattern[str] = _WANTED
     _next_ms: int = 0
 
     def __post_init__(self) -> None:
@@ -202,7 +204,7 @@ class Site:
     def _page(self) -> str:
         """The agent's own page, each line with its time in seconds."""
         page = exposition(self.journal, self.observer.readings())
-        lines = (line for line in page.splitlines() if _WANTED.match(line))
+        lines = (line for line in page.splitlines() if self.wanted.match(line))
         return "".join(f"{line} {self.now_ms / 1000:.3f}\n" for line in lines)
 
 
