@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
@@ -94,5 +95,7 @@ def _figures(name: str, runs: Sequence[Run], every_ms: int) -> Iterator[Figure]:
     yield Figure.of(NAME, f"{name}: slot to order", "ms", delays_ms, target=_AT_MOST, note=note)
     yield Figure.of(NAME, f"{name}: queue", "ms", queues_ms)
     yield Figure.of(NAME, f"{name}: slot to first step", "ms", first_steps_ms)
-    passed = [100.0 * (run.outcome == "passed") for run in runs]
-    yield Figure.of(NAME, f"{name}: passed", "%", [sum(passed) / len(passed)])
+    others = Counter(f"{run.outcome} ({run.cause})" for run in runs if run.cause)
+    passed = 100 * (1 - others.total() / len(runs))
+    told = ", ".join(f"{number} {outcome}" for outcome, number in others.most_common())
+    yield Figure.of(NAME, f"{name}: passed", "%", [passed], note=told)
