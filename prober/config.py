@@ -206,6 +206,11 @@ class Region(document.Strict):
     _document: document.Document = PrivateAttr(default=document.Document("", {}))
 
     @property
+    def evidence(self) -> Path:
+        """The directory of screenshots and traces."""
+        return self.data / "evidence"
+
+    @property
     def position(self) -> Fraction:
         """Where in a journey's period this region starts, from 0 to below 1."""
         return Fraction(sorted(self.fleet).index(self.name), len(self.fleet))

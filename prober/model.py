@@ -103,6 +103,11 @@ class RunId(NamedTuple):
         """16 bytes, the same in every process and after every restart."""
         return self.digest()[:16]
 
+    @property
+    def key(self) -> str:
+        """What pages call it: its slot, by which it is found at once, and 32 digits of digest."""
+        return f"{self.slot_ms}-{self.trace_id.hex()}"
+
     def span_id(self, step: str = "") -> bytes:
         """8 bytes for the journey's span, or for one of its steps."""
         return self.digest(step)[16:24]

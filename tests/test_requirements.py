@@ -19,6 +19,7 @@ from prober.cli import app
 from prober.conventions import METRICS
 from prober.evaluator import web
 from prober.evaluator.api import Api
+from prober.evaluator.pages.served import Served
 from prober.journey import journey
 from tests.conftest import ROOT
 from tests.test_docs import code, page, rows, section
@@ -95,7 +96,8 @@ def _within(schema: Any, node: Any, name: str) -> list[Any]:
 
 def is_route(text: str) -> bool:
     nothing: Any = None
-    served = web.app(nothing, nothing, Api(nothing).routes()).routes
+    pages = Served(nothing, nothing, nothing, nothing)
+    served = web.app(nothing, nothing, [*pages.routes(), *Api(nothing).routes()]).routes
     return text.replace("<", "{").replace(">", "}") in {
         getattr(each, "path", "") for each in served
     }

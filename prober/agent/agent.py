@@ -258,7 +258,7 @@ class Agent:
     async def _keep_journal(self) -> None:
         """Once an hour old rows and evidence go, and the journal is looked over and backed up."""
         while True:
-            evidence = self.definition.region.data / "evidence"
+            evidence = self.definition.region.evidence
             try:
                 await asyncio.to_thread(self.journal.keep_safe, self.clock.now_ms())
                 await asyncio.to_thread(self.journal.keep_small, self.clock.now_ms())

@@ -58,7 +58,7 @@ def _surroundings(region: Region) -> Surroundings:
         secrets={name: value.get_secret_value() for name, value in region.secrets.items()},
         isolation=region.isolation,
         saturation=region.saturation == "on",
-        evidence=region.data.resolve() / "evidence",
+        evidence=region.evidence.resolve(),
         regime={
             "prober": version("prober"),
             "playwright": version("playwright"),

@@ -29,6 +29,7 @@ VERBS = (
     "slo",
     "budget",
     "prcheck",
+    "site",
 )
 
 

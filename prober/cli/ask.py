@@ -5,17 +5,21 @@ A gate stands in every pipeline and has little time: whatever is heavy is import
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from prober.errors import ProberError
 from prober.variables import given
+
+if TYPE_CHECKING:
+    from prober.evaluator.desk import Desk
 
 DEFAULT_URL = "http://127.0.0.1:8750"
 TIMEOUT_S = 30
@@ -65,12 +69,19 @@ def ask(
         ProberError: the request was refused; InputError with a journal.
     """
     asked = {key: value for key, value in request.items() if value is not None}
-    return _post(verb, asked, url) if journal is None else _answer(verb, asked, journal, contracts)
+    if journal is None:
+        return _post(verb, asked, url)
+    with opened(journal, contracts) as desk:
+        return desk.answer(verb, asked)
 
 
-def _answer(
-    verb: str, request: Mapping[str, Any], journal: Path, contracts: Path
-) -> dict[str, Any]:
+@contextlib.contextmanager
+def opened(journal: Path, contracts: Path) -> Iterator[Desk]:
+    """The desk over a journal, or over the one in a directory.
+
+    Raises:
+        ProberError: it cannot be read, or a contract does not load.
+    """
     from prober.evaluator.audit import AUDIT, AuditLog
     from prober.evaluator.desk import Desk
     from prober.evaluator.evaluator import JOURNAL, judged
@@ -82,13 +93,12 @@ def _answer(
     path = journal / JOURNAL if journal.is_dir() else journal
     view = View.open(path)
     try:
-        desk = Desk(
+        yield Desk(
             contracts=loaded,
             source=JournalSource(view),
             audit=AuditLog.open(path.with_name(AUDIT)),
             verbs=VERBS,
         )
-        return desk.answer(verb, request)
     finally:
         view.close()
 

@@ -33,6 +33,13 @@ def command(
         str | None,
         typer.Option(help="Judge from this PromQL backend instead of its own journal."),
     ] = None,
+    evidence: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Directory in which an agent keeps screenshots and traces; everybody who sees the "
+            "pages may read them. Repeat for more."
+        ),
+    ] = None,
     log_format: LogFormat = Form.TEXT,
 ) -> None:
     """Receive the runs of all regions by OTLP, judge the contracts, and serve the status page.
@@ -56,6 +63,7 @@ def command(
         port=port,
         token=token,
         source=source,
+        evidence=tuple(evidence or ()),
     )
     asyncio.run(_serve(settings))
 

@@ -85,6 +85,7 @@ class _Up:
             "evaluator",
             *("prober", "evaluator", "--contracts", str(self.journeys)),
             *("--data", str(self.data), "--listen", self.listen, *more),
+            *(f"--evidence={region.evidence}" for region in self.inputs.regions),
             environ=environ,
             server=True,
         )

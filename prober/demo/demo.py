@@ -108,15 +108,17 @@ class Demo:
         shop = ("prober.demo.shop", "--port", port)
         await machine.start("shop", *shop, environ=customer, server=True)
         environ = customer | {"PROBER_TOKEN": self._token}
+        files = self._write_regions(directory)
         await machine.start(
             "evaluator",
             *("prober", "evaluator", "--contracts", str(journeys)),
             *("--data", str(directory / "evaluator")),
             *("--listen", self._evaluator.removeprefix("http://")),
+            *(f"--evidence={directory / region / 'evidence'}" for region in REGIONS),
             environ=environ,
             server=True,
         )
-        for file in self._write_regions(directory):
+        for file in files:
             options = ("--journeys", str(journeys))
             await machine.start(file.stem, "prober", "agent", str(file), *options, environ=environ)
         await machine.ready()

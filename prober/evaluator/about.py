@@ -82,6 +82,15 @@ def tell(desk: Desk, asked: AboutRequest, answer: Callable[[About], Answer]) -> 
     return {"as_of": iso(as_of_ms), "as_of_ms": as_of_ms, "slos": slos}
 
 
+def abouts(desk: Desk, contract: Contract, once: Once, as_of_ms: int) -> Iterator[About]:
+    """Every objective of a contract over every window, as `Evaluation.results` are ordered."""
+    exclusions = tuple(each for each in desk.exclusions() if each.concerns(contract.journey))
+    for objective, rule in zip(contract.objectives, rules_of([contract]), strict=True):
+        counting = Counting(contract, Measure(rule, contract.data.retry), once, exclusions)
+        for window in contract.windows:
+            yield About(objective, window, counting, as_of_ms)
+
+
 def _slos(
     desk: Desk, asked: AboutRequest, as_of_ms: int, answer: Callable[[About], Answer]
 ) -> Iterator[Answer]:
@@ -98,19 +107,11 @@ def _slos(
                     "window": {"name": about.window.name, "label": length(about.window)},
                     **answer(about),
                 }
-                for about in _abouts(desk, contract, once, as_of_ms)
+                for about in abouts(desk, contract, once, as_of_ms)
                 if asked.objective in (None, about.objective.name)
                 if asked.window in (None, about.window.name)
             ],
         }
-
-
-def _abouts(desk: Desk, contract: Contract, once: Once, as_of_ms: int) -> Iterator[About]:
-    exclusions = tuple(each for each in desk.exclusions() if each.concerns(contract.journey))
-    for objective, rule in zip(contract.objectives, rules_of([contract]), strict=True):
-        counting = Counting(contract, Measure(rule, contract.data.retry), once, exclusions)
-        for window in contract.windows:
-            yield About(objective, window, counting, as_of_ms)
 
 
 def _unknown(desk: Desk, asked: AboutRequest) -> str:

@@ -30,6 +30,8 @@ _SETTLED_MS: Final = MINUTE_MS
 _CHANGES: Final = 100
 _STEPS: Final = 5
 Answer = TypeVar("Answer")
+#: Says of a contract at a moment what took the most of its budget; may raise SourceUnavailable.
+Worst = Callable[[Contract, int], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,8 @@ class Aside:
     losses: Losses | None = None
     #: When what measured changed in the window that alerts guard, oldest first.
     changes: tuple[Change, ...] = ()
+    #: What took the most of the budget, in lines of text.
+    worst: tuple[str, ...] = ()
 
     @property
     def notes(self) -> list[str]:
@@ -58,6 +62,7 @@ class Aside:
         comparison, flakes, losses = self.comparison, self.flakes, self.losses
         return {
             "notes": self.notes,
+            "worst": list(self.worst),
             "losses": losses and losses.to_dict(),
             "changes": [_change(change) for change in self.changes[-_CHANGES:]],
             "agreement": comparison and comparison.to_dict(as_of_ms),
@@ -73,7 +78,11 @@ class Asides:
     """Looks at every contract; one thread looks, any may read `found`."""
 
     def __init__(
-        self, contracts: Iterable[Contract], source: Source, backend: Backend | None
+        self,
+        contracts: Iterable[Contract],
+        source: Source,
+        backend: Backend | None,
+        worst: Worst = lambda *_: (),
     ) -> None:
         """Nothing is asked yet.
 
@@ -81,8 +90,10 @@ class Asides:
             contracts: which.
             source: what knows the runs.
             backend: what knows the servers' metrics; None: nobody said.
+            worst: says what took the most of a budget.
         """
         self._contracts, self._source, self._backend = tuple(contracts), source, backend
+        self._worst = worst
         self._comparing = {
             each.name: Comparing(each, view, source, Rates(backend, view.query))
             for each in self._contracts
@@ -98,6 +109,7 @@ class Asides:
         source: Source,
         address: str | None,
         environ: Mapping[str, str] = os.environ,
+        worst: Worst = lambda *_: (),
     ) -> Self:
         """With the servers' metrics from where the environment says, or else from an address.
 
@@ -106,7 +118,7 @@ class Asides:
         """
         found = tuple(contracts)
         wanted = any(contract.server_view for contract in found)
-        return cls(found, source, servers(address, environ) if wanted else None)
+        return cls(found, source, servers(address, environ) if wanted else None, worst)
 
     def close(self) -> None:
         """Close the connections."""
@@ -126,6 +138,7 @@ class Asides:
                 flakes=_told(lambda: flakes(contract, self._source, now_ms)),
                 losses=_told(lambda: self._losses(contract, now_ms - _SETTLED_MS)),
                 changes=_told(lambda: self._changes(contract, now_ms)) or (),
+                worst=_told(lambda: self._worst(contract, now_ms)) or (),
             )
 
     def _changes(self, contract: Contract, now_ms: int) -> tuple[Change, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -20,17 +21,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from prober.errors import AuditBroken
 from prober.evaluator.alerts import Alerts
 from prober.evaluator.api import Api
+from prober.evaluator.artefacts import Artefacts
 from prober.evaluator.asides import Asides
 from prober.evaluator.audit import AUDIT, AuditLog
 from prober.evaluator.board import Board, Claims
 from prober.evaluator.desk import Desk
 from prober.evaluator.display import Display
 from prober.evaluator.ingest import Ingest
+from prober.evaluator.pages.links import SERVED
+from prober.evaluator.pages.served import Served, overview
 from prober.evaluator.promql import PromSource
 from prober.evaluator.request import check_token
 from prober.evaluator.verbs import VERBS
 from prober.evaluator.vitals import Vitals
-from prober.evaluator.web import app, display_of
+from prober.evaluator.web import app
+from prober.evaluator.worst import worst_of
 from prober.journal.journal import Journal
 from prober.journal.tally import rules_of
 from prober.journal.view import View
@@ -73,6 +78,7 @@ class Bench:
         *,
         token: str | None = None,
         source: str | None = None,
+        evidence: tuple[Path, ...] = (),
     ) -> None:
         """Judge by some contracts.
 
@@ -84,12 +90,14 @@ class Bench:
             data: directory of the audit log.
             token: what writers must show.
             source: address of a PromQL backend to judge from; None: the journal.
+            evidence: directories of files that agents kept of runs.
 
         Raises:
             InputError: the address cannot be used.
         """
         self._read, self._view, self._address, self._token = read, view, source, token
         self._journal, self._audit = journal, AuditLog(data / AUDIT)
+        self._artefacts = Artefacts(evidence)
         self._claims = Claims()
         self._ingest = Ingest(journal, self._claims, token)
         self.reload = Reload(self._renew)
@@ -158,15 +166,17 @@ class Bench:
         )
         desk = Desk(contracts=contracts, source=board.judges_from, audit=self._audit, verbs=VERBS)
         board.exclusions = _excluded(desk, board)
-        asides = Asides.connect(contracts, board.judges_from, self._address)
+        asides = Asides.connect(contracts, board.judges_from, self._address, worst=worst_of(desk))
         board.asides = lambda: asides.found
-        return _Sitting(contracts, source, board, display_of(board), desk, asides)
+        display = Display(partial(overview, board, SERVED))
+        return _Sitting(contracts, source, board, display, desk, asides)
 
     def _served(self, sitting: _Sitting) -> ASGIApp:
         sitting.board.alerts = lambda: self.alerts.groups
         reload = Route("/-/reload", self._asked, methods=["POST"])
         routes = [*self._ingest.routes(), *Api(sitting.desk, self._token).routes(), reload]
-        return app(sitting.board, self.vitals, routes, sitting.display)
+        served = Served(sitting.board, sitting.desk, self._artefacts, sitting.display)
+        return app(sitting.board, self.vitals, [*served.routes(), *routes])
 
     async def _asked(self, request: Request) -> Response:
         """`POST /-/reload`: the same as SIGHUP, with an answer."""

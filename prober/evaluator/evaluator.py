@@ -52,6 +52,8 @@ class Settings:
     token: str | None = None
     #: Address of a PromQL backend to judge from; None: the journal.
     source: str | None = None
+    #: Where agents on this machine, or on a shared disk, keep evidence.
+    evidence: tuple[Path, ...] = ()
 
 
 async def serve(
@@ -139,6 +141,7 @@ def _benched(
             settings.data,
             token=settings.token,
             source=settings.source,
+            evidence=settings.evidence,
         )
         with contextlib.closing(bench):
             yield journal, bench

@@ -114,6 +114,12 @@ SELECT seq FROM run
 WHERE series = :series AND slot_ms < :before_ms AND counted & 1
 ORDER BY slot_ms DESC LIMIT :limit;
 
+-- name: newest_bad
+SELECT seq FROM run INDEXED BY run_bad
+WHERE series = :series AND slot_ms >= :start_ms AND slot_ms < :end_ms AND counted & 1
+  AND (outcome = 1 OR odd != 0)
+ORDER BY slot_ms DESC LIMIT :limit;
+
 -- Of slots, as pairs of series and time, those of which it is not known how they ended.
 -- name: list_unended
 SELECT series, slot_ms FROM (
@@ -133,6 +139,27 @@ SELECT series, slot_ms FROM (
 SELECT record.body FROM run JOIN record USING (seq)
 WHERE run.series = :series AND run.slot_ms >= :start_ms AND run.slot_ms < :end_ms
 ORDER BY run.slot_ms DESC, run.attempt DESC LIMIT :limit;
+
+-- Every attempt of every journey and region at one slot.
+-- name: runs_at
+SELECT record.body FROM series CROSS JOIN run ON run.series = series.id AND run.slot_ms = :slot_ms
+JOIN record USING (seq)
+ORDER BY run.series, run.kind DESC, run.attempt;
+
+-- name: slot_before
+SELECT slot_ms, attempt FROM run
+WHERE series = :series AND slot_ms < :slot_ms AND counted & 1 ORDER BY slot_ms DESC LIMIT 1;
+
+-- name: slot_after
+SELECT slot_ms, attempt FROM run
+WHERE series = :series AND slot_ms > :slot_ms AND counted & 1 ORDER BY slot_ms LIMIT 1;
+
+-- How long the newest runs with a verdict took, and what it was.
+-- name: newest_durations
+SELECT slot_ms, outcome, duration_us FROM run
+WHERE series = :series AND slot_ms >= :start_ms AND slot_ms < :end_ms
+  AND counted & 1 AND outcome IN (0, 1)
+ORDER BY slot_ms DESC LIMIT :limit;
 
 -- name: sum_runs
 SELECT region, (slot_ms - :origin_ms) / :slice_ms AS slice, outcome, silent, odd, unasked, count(*)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from prober.model import Cause, Outcome, Run
 
-#: So many of all series are kept: as many as a page shows of a large fleet, 200 bytes each.
+#: So many of all series are kept: as many as a page shows of a large fleet, 300 bytes each.
 MOST = 100_000
 
 
@@ -20,11 +20,13 @@ class Glimpse(NamedTuple):
     cause: Cause | None
     step: str | None
     message: str | None
+    #: What pages call it, see `RunId.key`.
+    key: str
 
     @classmethod
     def of(cls, run: Run) -> Glimpse:
         """Of a whole run."""
-        return cls(run.id.slot_ms, run.outcome, run.cause, run.step, run.message)
+        return cls(run.id.slot_ms, run.outcome, run.cause, run.step, run.message, run.id.key)
 
 
 class Shown:

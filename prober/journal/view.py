@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -14,11 +15,12 @@ from prober.journal.body import unpack_run
 from prober.journal.marks import NEVER_MS, Mark, marks_of
 from prober.journal.moment import Moment
 from prober.journal.regimes import Regimes
+from prober.journal.rollup import OUTCOMES
 from prober.journal.shown import Glimpse, Shown
 from prober.journal.store import Store, open_reader
 from prober.journal.sums import Sums
 from prober.journal.timetable import Timetable
-from prober.model import Run, Schedule
+from prober.model import Kind, Outcome, Run, RunId, Schedule
 from prober.slo.window import Span
 
 #: So many causes are remembered before all are forgotten.
@@ -31,6 +33,14 @@ class Series(NamedTuple):
     id: int
     journey: str
     region: str
+
+
+class Took(NamedTuple):
+    """How long a run with a verdict took."""
+
+    slot_ms: int
+    outcome: Outcome
+    duration_us: int
 
 
 class Newest(NamedTuple):
@@ -178,6 +188,36 @@ class View:
         """The same, of each only what is seen of it among others: quick when asked for again."""
         return self._shown.glimpses(series, self._recent(series, before_ms, limit))
 
+    def newest_bad(self, series: int, span: Span, limit: int) -> list[Glimpse]:
+        """The newest counted runs of a span that failed or were odd by a mark, newest first."""
+        rows = self.store.all("newest_bad", series=series, limit=limit, **span._asdict())
+        return self._shown.glimpses(series, [seq for (seq,) in rows])
+
+    def attempts(self, key: str) -> list[Run]:
+        """Every attempt of the slot whose run has this key, see `RunId.key`; empty: none has."""
+        slot_ms = key.partition("-")[0]
+        if not re.fullmatch(r"\d{1,16}", slot_ms, re.ASCII):
+            return []
+        runs = [unpack_run(body) for (body,) in self.store.all("runs_at", slot_ms=int(slot_ms))]
+        places = {(run.id.journey, run.id.region) for run in runs if run.id.key == key}
+        return [run for run in runs if (run.id.journey, run.id.region) in places]
+
+    def beside(self, id: RunId) -> tuple[RunId | None, RunId | None]:
+        """The counted first attempts before and after a run, of its journey and region."""
+        series = self.regions(id.journey).get(id.region)
+        if series is None:
+            return None, None
+        before, after = (
+            self.store.one(query, series=series, slot_ms=id.slot_ms)
+            for query in ("slot_before", "slot_after")
+        )
+        return _counted(id, before), _counted(id, after)
+
+    def durations(self, series: int, span: Span, limit: int) -> list[Took]:
+        """How long the newest runs of a span with a verdict took, newest first."""
+        rows = self.store.all("newest_durations", series=series, limit=limit, **span._asdict())
+        return [Took(slot_ms, OUTCOMES[outcome], took_us) for slot_ms, outcome, took_us in rows]
+
     def run(self, seq: int) -> Run | None:
         """The run of a record, or None when it was pruned."""
         row = self.store.one("get_record", seq=seq)
@@ -216,6 +256,11 @@ class View:
         for region, *times in self.store.all("list_schedules", journey=journey, known_ms=known_ms):
             found.setdefault(region, []).append(_schedule(journey, region, *times))
         return {region: Timetable(tuple(schedules)) for region, schedules in found.items()}
+
+
+def _counted(near: RunId, row: tuple[int, int] | None) -> RunId | None:
+    """A run that counts, of the same journey and region, by slot and attempt."""
+    return row and RunId(near.journey, near.region, row[0], row[1], Kind.SCHEDULED)
 
 
 def _index(slots: range, time_ms: int) -> int:

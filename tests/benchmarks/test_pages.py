@@ -22,11 +22,16 @@ def test_pages_looks_at_a_status_that_is_made_anew_each_time_while_runs_arrive()
         f"{name}: first page",
         f"{name}: page",
         f"{name}: the same page again",
+        f"{name}: a contract",
+        f"{name}: a run",
         f"{name}: taken in meanwhile",
+        f"{name}: from a run's end until it is there",
+        f"{name}: memory of the evaluator",
     }
     assert found[f"{name}: page"].n == 4
     assert "p95" in found[f"{name}: page"].note
     assert found[f"{name}: taken in meanwhile"].median > 0
+    assert found[f"{name}: taken in meanwhile"].held, "every run that was offered is there"
 
 
 def test_pages_says_when_the_disk_is_too_small() -> None:

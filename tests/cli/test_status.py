@@ -232,6 +232,6 @@ def test_a_backend_that_does_not_answer_makes_every_state_unknown(contracts: Pat
 
 
 def test_another_server_is_not_taken_for_an_evaluator(url: str) -> None:
-    said = prober_status("--url", f"{url}/page.css?")
+    said = prober_status("--url", f"{url}/site.css?")
     assert said.returncode == 2
     assert "no evaluator answers" in said.stderr

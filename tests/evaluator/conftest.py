@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,10 +14,13 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from prober.journal.journal import Journal
+from prober.journal.outbox import Entry
 from prober.journal.tally import Rule
 from prober.model import Cause, Kind, Outcome, Record, Run, RunId, Schedule, Step
+from prober.telemetry import encode
 
 CONTRACT = """\
 apiVersion: prober/v1
@@ -116,8 +120,9 @@ def journal(tmp_path: Path) -> Callable[..., Path]:
 class Evaluator:
     """A real evaluator process on a free port."""
 
-    def __init__(self, contracts: Path, data: Path, environ: dict[str, str]) -> None:
+    def __init__(self, contracts: Path, data: Path, environ: dict[str, str], *options: str) -> None:
         self.contracts, self.data, self.environ = contracts, data, environ
+        self.options = options
         self.start()
 
     def start(self) -> None:
@@ -126,7 +131,7 @@ class Evaluator:
             [
                 *(sys.executable, "-m", "prober", "evaluator"),
                 *("--contracts", str(self.contracts), "--data", str(self.data)),
-                *("--listen", "127.0.0.1:0"),
+                *("--listen", "127.0.0.1:0", *self.options),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -174,21 +179,20 @@ def write_contract(directory: Path, **changes: str | int) -> Path:
     return directory
 
 
-def launch(directory: Path, token: str | None, **changes: str | int) -> Evaluator:
+def launch(directory: Path, token: str | None, *options: str, **changes: str | int) -> Evaluator:
     """A running evaluator that keeps everything below a directory."""
     environ = dict(os.environ) | ({"PROBER_TOKEN": token} if token else {})
-    return Evaluator(
-        write_contract(directory / "contracts", **changes), directory / "data", environ
-    )
+    contracts = write_contract(directory / "contracts", **changes)
+    return Evaluator(contracts, directory / "data", environ, *options)
 
 
 @pytest.fixture
 def evaluator(tmp_path: Path) -> Iterator[Callable[..., Evaluator]]:
-    """`evaluator(token, target=…)`: a running evaluator with one contract for checkout."""
+    """`evaluator(token, *options, target=…)`: a running one with one contract for checkout."""
     with ExitStack() as running:
 
-        def start(token: str | None = None, **changes: str | int) -> Evaluator:
-            judge = launch(tmp_path, token, **changes)
+        def start(token: str | None = None, *options: str, **changes: str | int) -> Evaluator:
+            judge = launch(tmp_path, token, *options, **changes)
             running.callback(judge.close)
             return judge
 
@@ -209,3 +213,51 @@ def guarded_evaluator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eval
     judge = launch(tmp_path_factory.mktemp("guarded"), "correct-horse")
     yield judge
     judge.close()
+
+
+def send(judge: Evaluator, records: Iterable[Record]) -> None:
+    """Give it records as an agent does."""
+    entries = [Entry(seq, 1, record) for seq, record in enumerate(records, 1)]
+    headers = {"Content-Type": "application/x-protobuf"}
+    judge.http.post(
+        "/v1/logs", content=encode.logs(entries, {}), headers=headers
+    ).raise_for_status()
+
+
+@pytest.fixture
+def last_minute(
+    run: Callable[..., Run], schedule: Callable[..., Schedule]
+) -> Callable[..., list[Record]]:
+    """`last_minute(bad, …)`: a run a second up to now, the newest `bad` of them failed."""
+
+    def records(bad: int = 0, **fields: Any) -> list[Record]:
+        now_ms = time.time_ns() // 1_000_000
+        slots = [now_ms - now_ms % 1000 - n * 1000 for n in range(60)]
+        failed = [run(slot_ms, Outcome.FAILED, **fields) for slot_ms in slots[:bad]]
+        passed = [run(slot_ms) for slot_ms in slots[bad:]]
+        return [schedule(1000), *failed, *passed]
+
+    return records
+
+
+@pytest.fixture(scope="module")
+def browser(browser_path: str) -> Iterator[Browser]:
+    """A real one, for all tests of a file."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=browser_path, args=["--no-sandbox"], chromium_sandbox=False
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page on which nothing may be blocked, missing or thrown."""
+    context = browser.new_context()
+    opened, trouble = context.new_page(), []
+    opened.on("pageerror", lambda error: trouble.append(str(error)))
+    opened.on("console", lambda message: trouble.append(message.text))
+    yield opened
+    context.close()
+    assert trouble == []

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
 from prober.evaluator.asides import Asides
 from prober.evaluator.board import Board
 from prober.evaluator.journal_source import JournalSource
-from prober.evaluator.web import app
+from prober.evaluator.pages.links import SERVED
+from prober.evaluator.pages.served import overview
 from prober.journal.view import View
 from prober.slo.format import parse
 from tests.evaluator.conftest import build_contract, build_run, build_schedule
@@ -88,8 +88,7 @@ def test_what_was_not_looked_for_yet_is_nothing(journal: Callable[..., Path]) ->
 
 
 def test_a_note_is_shown_on_the_page_as_text(board: Callable[..., Board]) -> None:
-    vitals: Any = None
-    page = TestClient(app(board(EVIL, 2_000_000), vitals, [])).get("/").text
+    page = overview(board(EVIL, 2_000_000), SERVED)
     assert "latency moved by 100%" in page
     assert "became &lt;script&gt;" in page
     assert EVIL not in page

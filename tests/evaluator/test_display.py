@@ -11,7 +11,7 @@ import pytest
 from prober.evaluator.display import Display
 from prober.model import Outcome, Record, Run, Schedule
 from tests.conftest import wait_until
-from tests.evaluator.test_web import send
+from tests.evaluator.conftest import send
 
 
 @dataclass

@@ -1,68 +1,20 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from prober.evaluator.web import badge
-from prober.journal.outbox import Entry
-from prober.model import Outcome, Record, Run, Schedule
+from prober.evaluator.pages.drawing import badge
+from prober.model import Record
 from prober.slo.state import State
-from prober.telemetry import encode
+from tests.evaluator.conftest import send
 
 Evaluator = Any
 PAYLOAD = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
-
-
-def send(judge: Evaluator, records: Iterable[Record]) -> None:
-    entries = [Entry(seq, 1, record) for seq, record in enumerate(records, 1)]
-    headers = {"Content-Type": "application/x-protobuf"}
-    judge.http.post(
-        "/v1/logs", content=encode.logs(entries, {}), headers=headers
-    ).raise_for_status()
-
-
-@pytest.fixture
-def last_minute(
-    run: Callable[..., Run], schedule: Callable[..., Schedule]
-) -> Callable[..., list[Record]]:
-    """`last_minute(bad, …)`: a run a second up to now, the newest `bad` of them failed."""
-
-    def records(bad: int = 0, **fields: Any) -> list[Record]:
-        now_ms = time.time_ns() // 1_000_000
-        slots = [now_ms - now_ms % 1000 - n * 1000 for n in range(60)]
-        failed = [run(slot_ms, Outcome.FAILED, **fields) for slot_ms in slots[:bad]]
-        passed = [run(slot_ms) for slot_ms in slots[bad:]]
-        return [schedule(1000), *failed, *passed]
-
-    return records
-
-
-@pytest.fixture(scope="module")
-def browser(browser_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox"], chromium_sandbox=False
-        )
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page on which nothing may be blocked, missing or thrown."""
-    context = browser.new_context()
-    opened, trouble = context.new_page(), []
-    opened.on("pageerror", lambda error: trouble.append(str(error)))
-    opened.on("console", lambda message: trouble.append(message.text))
-    yield opened
-    context.close()
-    assert trouble == []
 
 
 @pytest.mark.browser
@@ -161,7 +113,7 @@ def test_the_page_fits_screens_of_width(
 
 
 def test_pages_may_run_nothing_from_elsewhere(shared_evaluator: Evaluator) -> None:
-    for path in ("/", "/page.css", "/page.js", "/api/v1/status", "/metrics", "/badge/checkout.svg"):
+    for path in ("/", "/site.css", "/live.js", "/api/v1/status", "/metrics", "/badge/checkout.svg"):
         headers = shared_evaluator.http.get(path).raise_for_status().headers
         assert headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert headers["X-Content-Type-Options"] == "nosniff"

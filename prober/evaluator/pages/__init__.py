@@ -1,0 +1,1 @@
+"""Pages for people: what is gathered for each, and how it is drawn."""
