@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import Final
+from typing import Final, TypeGuard
 
 SECOND_MS: Final = 1000
 MINUTE_MS: Final = 60 * SECOND_MS
@@ -24,6 +24,10 @@ _UNITS_MS = {
     "d": DAY_MS,
     "w": 7 * DAY_MS,
 }
+#: Longer than anything lasts, and short enough for every clock and database to count.
+_LONGEST_MS: Final = 1000 * 365 * DAY_MS
+#: More digits than this mean nothing, and arithmetic with them takes its time.
+_LONGEST_TEXT: Final = 40
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)(%?)")
 
@@ -32,18 +36,24 @@ def duration_ms(text: object) -> int:
     """Milliseconds in a duration.
 
     Raises:
-        ValueError: it is not a duration, is zero, or is finer than a millisecond.
+        ValueError: it is not a duration, is zero, finer than a millisecond, or over 1000 years.
 
     >>> duration_ms("1.5m")
     90000
     """
-    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    match = _DURATION.fullmatch(text) if _is_short(text) else None
     if match is None:
         raise ValueError(f"{text!r} is not a duration, write a number and ms, s, m, h, d or w: 90s")
     span = Fraction(match[1]) * _UNITS_MS[match[2]]
+    if span > _LONGEST_MS:
+        raise ValueError(f"{text!r} is more than a thousand years, write less")
     if span.denominator != 1 or span == 0:
         raise ValueError(f"{text!r} is not a whole number of milliseconds above 0, write 250ms")
     return int(span)
+
+
+def _is_short(text: object) -> TypeGuard[str]:
+    return isinstance(text, str) and len(text) <= _LONGEST_TEXT
 
 
 def format_ms(span_ms: int) -> str:
@@ -67,7 +77,7 @@ def share(text: object) -> Fraction:
     >>> share("99.5%"), share("0.995")
     (Fraction(199, 200), Fraction(199, 200))
     """
-    match = _SHARE.fullmatch(text.strip()) if isinstance(text, str) else None
+    match = _SHARE.fullmatch(text.strip()) if _is_short(text) else None
     if match is None:
         raise ValueError(f'{text!r} is not a share, write a string such as "99.5%" or "0.995"')
     value = Fraction(match[1]) / (100 if match[2] else 1)

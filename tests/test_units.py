@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -52,6 +53,20 @@ def test_a_duration_is_a_whole_number_of_milliseconds_above_zero(text: str) -> N
 @given(st.integers(min_value=1, max_value=10**12))
 def test_a_formatted_duration_reads_back_as_itself(span_ms: int) -> None:
     assert duration_ms(format_ms(span_ms)) == span_ms
+
+
+@pytest.mark.parametrize("text", ["1001000d", "99999999999999999999w"])
+def test_a_duration_is_shorter_than_a_thousand_years(text: str) -> None:
+    assert duration_ms("365000d") == 365_000 * units.DAY_MS
+    with pytest.raises(ValueError, match="is more than a thousand years, write less"):
+        duration_ms(text)
+
+
+@pytest.mark.parametrize("read", [duration_ms, share])
+def test_digits_without_end_are_refused_at_once(read: Callable[[object], object]) -> None:
+    for text in ("9" * 100_000 + "w", "0." + "0" * 100_000 + "1%"):
+        with pytest.raises(ValueError, match=r"is not a (duration|share)"):
+            read(text)
 
 
 def test_no_time_at_all_is_written_in_milliseconds() -> None:

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,9 @@ FRESH_AFAR_MS = 15_000
 #: A run is missed only so long after it was claimed: its record may still be on the way.
 PATIENCE_MS = MINUTE_MS
 
+#: Senders name the places, so that somebody has to say when it is enough.
+PLACES = 10_000
+
 #: A journey and a region.
 Place = tuple[str, str]
 
@@ -59,18 +62,26 @@ class Claims:
 
     def hear(self, place: Place, total: int, now_ms: int) -> None:
         """Note a claim; totals only grow, so a smaller one is an older one."""
-        heard = self._heard.setdefault(place, [])
-        if not heard or total > heard[-1][1]:
+        heard = self._heard.get(place)
+        if heard is None:
+            if len(self._heard) < PLACES:
+                self._heard[place] = [(now_ms, total)]
+        elif total > heard[-1][1]:
             heard.append((now_ms, total))
+            del heard[: max(0, len(_old(heard, now_ms)) - 1)]
 
     def now(self, now_ms: int) -> dict[Place, Claim]:
         """Every claim, as it stands."""
         claims = {}
         for place, heard in list(self._heard.items()):
-            old = [total for received_ms, total in heard if received_ms <= now_ms - PATIENCE_MS]
-            del heard[: max(0, len(old) - 1)]
+            old = _old(heard, now_ms)
             claims[place] = Claim(heard[-1][1], old[-1] if old else 0)
         return claims
+
+
+def _old(heard: Sequence[tuple[int, int]], now_ms: int) -> list[int]:
+    """Of what was heard, the totals whose records must have arrived by now."""
+    return [total for received_ms, total in heard if received_ms <= now_ms - PATIENCE_MS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

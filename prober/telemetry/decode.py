@@ -1,23 +1,21 @@
 """OTLP as journal rows: what an evaluator takes from agents, of which it trusts none.
 
 A record is taken only when every field has the type, and every number the range, that the
-journal needs: one record that it chokes on must not cost the ones beside it.
+journal needs: one record that it chokes on must not cost the ones beside it. Records are parsed
+one at a time, so that a body takes no more memory than the journal needs of it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from types import UnionType
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from google.protobuf.message import DecodeError, Message
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-)
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
@@ -25,6 +23,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from prober import conventions as names
 from prober.journal.tally import VITALS
 from prober.model import Gap, Record, Run, RunId, Schedule, SlotState, Step
+from prober.telemetry.wire import Walk
 
 _READERS: Final[Mapping[str, Callable[[str], Record]]] = {
     names.EVENT_RUN: Run.from_json,
@@ -33,8 +32,19 @@ _READERS: Final[Mapping[str, Callable[[str], Record]]] = {
 }
 #: Whole numbers up to here are exact in every JSON reader.
 _LARGEST: Final = 2**53
+#: A year and a month in µs, and more slots than any outage has: sums of millions stay exact.
+_LONGEST_US: Final = 2**45
+_MOST_SLOTS: Final = 2**40
+#: Of a record, and of the counts of one region: what is larger was not made by an agent.
+_RECORD_BYTES: Final = 1 << 20
+_COUNTS_BYTES: Final = 2 << 20
+#: As much of what is wrong as a sender is told.
+_SAID: Final = 500
+#: From a request to its records, or metrics: a resource, a scope, and one of them.
+_PATH: Final = (1, 2, 2)
+_NAME: Final = 1  # of a metric
 
-Request = TypeVar("Request", bound=Message)
+Part = TypeVar("Part", bound=Message)
 
 
 @dataclass(slots=True)
@@ -56,15 +66,9 @@ def records(body: bytes) -> Decoded:
         ValueError: the body is not one.
     """
     decoded = Decoded()
-    for log in _logs(_parse(ExportLogsServiceRequest(), body)):
-        if log.event_name not in _READERS:
-            decoded.skipped += 1
-            continue
-        try:
-            decoded.records.append(_record(log))
-        except (ValueError, RecursionError) as error:
-            decoded.rejected += 1
-            decoded.first_error = decoded.first_error or f"{log.event_name}: {error}"
+    with _told("ExportLogsServiceRequest"):
+        for part in Walk().parts(memoryview(body), *_PATH):
+            _take(part, decoded)
     return decoded
 
 
@@ -77,33 +81,58 @@ def run_counts(body: bytes) -> dict[tuple[str, str, str, str | None], int]:
         ValueError: the body is not an ExportMetricsServiceRequest.
     """
     counts: dict[tuple[str, str, str, str | None], int] = {}
-    request = _parse(ExportMetricsServiceRequest(), body)
-    for metric in _metrics(request):
-        if metric.name == names.RUNS.name:
-            for point in metric.sum.data_points:
+    walk = Walk()
+    with _told("ExportMetricsServiceRequest"):
+        for part in walk.parts(memoryview(body), *_PATH):
+            if _name(walk, part) != names.RUNS.name.encode():
+                continue
+            if len(part) > _COUNTS_BYTES:
+                raise ValueError(f"{names.RUNS.name} is over {_COUNTS_BYTES} bytes")
+            for point in _parse(Metric(), part).sum.data_points:
                 key = _run_key(point.attributes)
                 counts[key] = max(counts.get(key, 0), point.as_int)
     return counts
 
 
-def _parse(request: Request, body: bytes) -> Request:
+@contextmanager
+def _told(request: str) -> Iterator[None]:
+    """What is wrong, with the name of what it should be."""
     try:
-        request.ParseFromString(body)
-    except DecodeError as error:
-        raise ValueError(f"not an {request.DESCRIPTOR.name}: {error}") from error
-    return request
+        yield
+    except (ValueError, DecodeError) as error:
+        raise ValueError(f"not an {request}: {error}") from error
 
 
-def _logs(request: ExportLogsServiceRequest) -> Iterator[LogRecord]:
-    for part in request.resource_logs:
-        for scope in part.scope_logs:
-            yield from scope.log_records
+def _take(part: memoryview, decoded: Decoded) -> None:
+    """One log record, among what was decoded."""
+    if len(part) > _RECORD_BYTES:
+        _reject(decoded, f"a record of more than {_RECORD_BYTES} bytes")
+        return
+    log = _parse(LogRecord(), part)
+    if log.event_name not in _READERS:
+        decoded.skipped += 1
+        return
+    try:
+        decoded.records.append(_record(log))
+    except (ValueError, RecursionError) as error:
+        _reject(decoded, f"{log.event_name}: {error}")
 
 
-def _metrics(request: ExportMetricsServiceRequest) -> Iterator[Metric]:
-    for part in request.resource_metrics:
-        for scope in part.scope_metrics:
-            yield from scope.metrics
+def _reject(decoded: Decoded, why: str) -> None:
+    decoded.rejected += 1
+    decoded.first_error = decoded.first_error or why.encode(errors="replace")[:_SAID].decode(
+        errors="ignore"
+    )
+
+
+def _name(walk: Walk, metric: memoryview) -> bytes:
+    """A metric's name, which stands first in it."""
+    return next((bytes(part) for number, part in walk.fields(metric) if number == _NAME), b"")
+
+
+def _parse(part: Part, body: memoryview) -> Part:
+    part.ParseFromString(bytes(body))
+    return part
 
 
 def _run_key(attributes: Iterable[KeyValue]) -> tuple[str, str, str, str | None]:
@@ -149,10 +178,10 @@ def _check_plain(path: str, value: Any, kind: Any) -> None:
     if kind is float and type(value) is int:
         kind = int
     _expect(path, value, kind)
-    if kind is int and abs(value) > _LARGEST:
-        raise ValueError(f"{path} is beyond 2^53")
     if kind is float and not math.isfinite(value):
         raise ValueError(f"{path} is no number")
+    if kind in (int, float) and abs(value) > _LARGEST:
+        raise ValueError(f"{path} is beyond 2^53")
 
 
 def _expect(path: str, value: Any, kind: type) -> None:
@@ -176,6 +205,8 @@ def _check_sense(record: Record) -> None:
                 raise ValueError("gap.state is completed, which is no gap")
             if record.count < 1 or record.last_ms < record.first_ms:
                 raise ValueError("gap has no slot in it")
+            if record.count > min(_MOST_SLOTS, record.last_ms - record.first_ms + 1):
+                raise ValueError("gap has more slots than fit in it")
         case Schedule():
             if record.every_ms < 0:
                 raise ValueError("schedule.every_ms is below 0")
@@ -188,6 +219,13 @@ def _check_run(run: Run) -> None:
     spans += [us for step in run.steps for us in (step.offset_us, step.duration_us)]
     if min(spans) < 0:
         raise ValueError("run has a span below 0")
+    spans += [value for step in run.steps for value in step.vitals.values()]
+    if max(map(abs, spans)) > _LONGEST_US or abs(_waited_us(run)) > _LONGEST_US:
+        raise ValueError("run has a span of more than a year")
     for step in run.steps:
         if unknown := step.vitals.keys() - VITALS.keys():
             raise ValueError(f"run has an unknown vital {min(unknown)}")
+
+
+def _waited_us(run: Run) -> float:
+    return run.host.get("cpu_wait", 0) * 1e6

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from prober.evaluator.board import Board, Claim, Claims
+from prober.evaluator.board import PLACES, Board, Claim, Claims
 from prober.journal.journal import Journal
 from prober.journal.view import View
 from prober.model import Outcome, Run, Schedule
@@ -134,3 +134,20 @@ def test_an_older_claim_that_arrives_late_changes_nothing() -> None:
     claims.hear(PLACE, 8, now_ms=0)
     claims.hear(PLACE, 5, now_ms=1)
     assert claims.now(2) == {PLACE: Claim(8, 0)}
+
+
+def test_senders_who_name_more_and_more_places_take_no_more_room() -> None:
+    claims = Claims()
+    for n in range(PLACES + 100):
+        claims.hear(("checkout", str(n)), 1, BEGIN_MS)
+    assert len(claims.now(BEGIN_MS)) == PLACES
+    claims.hear(("checkout", "7"), 2, BEGIN_MS)
+    assert claims.now(BEGIN_MS)["checkout", "7"].total == 2, "those that are known are heard"
+
+
+def test_what_a_region_said_long_ago_is_forgotten_also_when_nobody_looks() -> None:
+    claims = Claims()
+    for n in range(1000):
+        claims.hear(PLACE, n, BEGIN_MS + n * MINUTE_MS)
+    assert len(claims._heard[PLACE]) == 2
+    assert claims.now(BEGIN_MS + 999 * MINUTE_MS) == {PLACE: Claim(total=999, overdue=998)}

@@ -33,7 +33,7 @@ RESOURCE = resource_of("eu-west-1", "0", "1", {})
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 times_ms = st.integers(-(2**40), 2**52)
-spans_us = st.integers(0, 2**53)
+spans_us = st.integers(0, 2**45)
 outcomes = st.sampled_from(Outcome)
 counts = st.dictionaries(text, st.integers(0, 1000), max_size=3)
 steps = st.builds(
@@ -63,12 +63,14 @@ runs = st.builds(
     assertions=st.integers(0, 99),
     held=st.dictionaries(text, st.booleans(), max_size=3),
     regime=st.dictionaries(text, text, max_size=3),
-    host=st.dictionaries(text, st.floats(allow_nan=False, allow_infinity=False), max_size=3),
+    host=st.dictionaries(text, st.floats(-(2**53), 2**53), max_size=3),
     evidence=st.dictionaries(text, st.lists(text, max_size=3).map(tuple), max_size=3),
     artefacts=st.lists(text, max_size=3).map(tuple),
 )
 gaps = st.builds(
-    lambda first_ms, more_ms, **rest: Gap(first_ms=first_ms, last_ms=first_ms + more_ms, **rest),
+    lambda first_ms, more_ms, count, **rest: Gap(
+        first_ms=first_ms, last_ms=first_ms + more_ms, count=min(count, more_ms + 1), **rest
+    ),
     first_ms=times_ms,
     more_ms=st.integers(0, 2**40),
     journey=text,
@@ -142,6 +144,9 @@ SENSELESS: dict[str, tuple[str, Any]] = {
         [{"name": "a", "offset_us": 0, "duration_us": 1, "outcome": "passed", "vitals": {"x": 1}}],
     ),
     "a phase that does not exist": ("phases", {"lunch": 1}),
+    "a duration of more than a year": ("duration_us", 2**46),
+    "a wait that no journal can hold": ("host", {"cpu_wait": 1e300}),
+    "a wait of more than a year": ("host", {"cpu_wait": 1e10}),
     "a load that is no number": ("host", {"cpu": float("nan")}),
     "text that cannot be written down": ("message", "\ud800"),
     "a key that is not ours": ("colour", "red"),
@@ -169,6 +174,10 @@ def test_a_run_is_rejected_for(key: str, value: Any, run: Callable[..., Run]) ->
         pytest.param("prober.run", "[" * 100_000, id="JSON deeper than the stack"),
         pytest.param("prober.gap", {"count": 0}, id="a gap without slots"),
         pytest.param("prober.gap", {"state": "completed"}, id="a gap of completed slots"),
+        pytest.param("prober.gap", {"count": 2}, id="a gap of more slots than milliseconds"),
+        pytest.param(
+            "prober.gap", {"count": 2**41, "last_ms": 2**50}, id="a gap of endlessly many slots"
+        ),
         pytest.param("prober.gap", {"last_ms": -1}, id="a gap that ends before it begins"),
         pytest.param("prober.schedule", {"every_ms": -1}, id="a schedule that runs backwards"),
     ],
