@@ -247,6 +247,11 @@ ALERTS_LOOKED: Final = Metric(
     "When every contract was last looked at for alerts, seconds since 1970",
     (),
 )  # fmt: skip
+ACCESS_REFUSED: Final = Metric(
+    "prober.access.refused", "counter", "{request}",
+    "Requests that the evaluator refused at its door, by why; docs/api.md has the reasons",
+    (REASON,),
+)  # fmt: skip
 SLO_COMPLIANCE: Final = Metric(
     "prober.slo.compliance", "gauge", "1",
     "Good over valid in the window; absent when nothing is valid",

@@ -26,6 +26,7 @@ VERBS = (
     "override",
     "exclude",
     "mark",
+    "token",
     "slo",
     "budget",
     "prcheck",

@@ -75,6 +75,12 @@ def ask(
         return desk.answer(verb, asked)
 
 
+def bearer() -> dict[str, str]:
+    """The header that shows PROBER_TOKEN; none without it."""
+    token = given("PROBER_TOKEN", os.environ)
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 @contextlib.contextmanager
 def opened(journal: Path, contracts: Path) -> Iterator[Desk]:
     """The desk over a journal, or over the one in a directory.
@@ -129,9 +135,7 @@ def _exchange(path: str, body: str, url: str) -> tuple[int, bytes]:
             raise ValueError(url)
     except (ValueError, KeyError) as error:
         raise ProberError(f"{url!r} is not an address, write one as {DEFAULT_URL}") from error
-    headers = {"Content-Type": "application/json"}
-    if token := given("PROBER_TOKEN", os.environ):
-        headers["Authorization"] = f"Bearer {token}"
+    headers = {"Content-Type": "application/json", **bearer()}
     try:
         connection = kind(host, port, timeout=TIMEOUT_S)
         try:

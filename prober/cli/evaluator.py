@@ -19,33 +19,42 @@ if TYPE_CHECKING:
 END_S = 29.0
 
 
+Contracts = Annotated[Path, typer.Option(help="Directory of *.slo.yaml files.")]
+Data = Annotated[Path, typer.Option(help="Directory of its journal.")]
+Listen = Annotated[str, typer.Option(help="host:port; port 0 takes a free one.")]
+Source = Annotated[
+    str | None, typer.Option(help="Judge from this PromQL backend instead of its own journal.")
+]
+Evidence = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Directory in which an agent keeps screenshots and traces; everybody who sees the "
+        "pages may read them. Repeat for more."
+    ),
+]
+Protect = Annotated[
+    bool, typer.Option("--protect-reads", help="Ask for a token to look at pages, too.")
+]
+Limits = Annotated[
+    int, typer.Option(min=0, help="So many times the usual limits on requests; 0: none.")
+]
+
+
 def command(
-    contracts: Annotated[Path, typer.Option(help="Directory of *.slo.yaml files.")] = Path(
-        "journeys"
-    ),
-    data: Annotated[Path, typer.Option(help="Directory of its journal.")] = Path(
-        ".prober/evaluator"
-    ),
-    listen: Annotated[str, typer.Option(help="host:port; port 0 takes a free one.")] = (
-        "127.0.0.1:8750"
-    ),
-    source: Annotated[
-        str | None,
-        typer.Option(help="Judge from this PromQL backend instead of its own journal."),
-    ] = None,
-    evidence: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Directory in which an agent keeps screenshots and traces; everybody who sees the "
-            "pages may read them. Repeat for more."
-        ),
-    ] = None,
+    contracts: Contracts = Path("journeys"),
+    data: Data = Path(".prober/evaluator"),
+    listen: Listen = "127.0.0.1:8750",
+    source: Source = None,
+    evidence: Evidence = None,
+    protect_reads: Protect = False,
+    limits: Limits = 1,
     log_format: LogFormat = Form.TEXT,
 ) -> None:
     """Receive the runs of all regions by OTLP, judge the contracts, and serve the status page.
 
-    Senders must show the token in PROBER_TOKEN, or in the file that PROBER_TOKEN_FILE names; only a
-    loopback address can do without one. SIGHUP, or POST /-/reload, has it read the contracts again.
+    Senders must show the token in PROBER_TOKEN, or in the file that PROBER_TOKEN_FILE names, or one
+    made by `prober token create`; only a loopback address can do without one. SIGHUP, or POST
+    /-/reload, has it read the contracts again.
     """
     from prober.cli import logs, signals
     from prober.evaluator.evaluator import Settings
@@ -62,6 +71,8 @@ def command(
         host=host,
         port=port,
         token=token,
+        protect_reads=protect_reads,
+        limits=limits,
         source=source,
         evidence=tuple(evidence or ()),
     )

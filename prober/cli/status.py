@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prober.cli import agreement
+from prober.cli.ask import bearer
 from prober.cli.sheet import printable
 from prober.cli.where import Url
 from prober.errors import ProberError
@@ -71,7 +72,9 @@ def _ask(url: str) -> dict[str, Any]:
     import httpx
 
     try:
-        reply = httpx.get(f"{url.rstrip('/')}/api/v1/status", timeout=10)
+        reply = httpx.get(f"{url.rstrip('/')}/api/v1/status", timeout=10, headers=bearer())
+        if reply.status_code in (401, 403, 429):
+            raise ProberError(f"{url}: {reply.json()['error']}")
         reply.raise_for_status()
         status: dict[str, Any] = reply.json()
         status["headline"], status["slos"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Final
 
 from prober.document import Strict, Text, did_you_mean
 from prober.errors import ProberError
@@ -21,6 +22,9 @@ from prober.slo.contract import Contract, Objective
 from prober.slo.moment import iso
 from prober.slo.sight import Sight, sight
 from prober.slo.window import Window
+
+#: What `tell` says, see `Verb.says`.
+TOLD: Final = {"as_of": "string", "as_of_ms": "integer", "slos": "array"}
 
 
 class AboutRequest(Strict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -14,8 +14,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from prober.errors import InputError, ProberError
-from prober.evaluator.desk import Desk
-from prober.evaluator.request import Limits, check_token, check_type, receive
+from prober.evaluator import pace
+from prober.evaluator.audit import by_token
+from prober.evaluator.desk import Answer, Desk, Verb
+from prober.evaluator.door import Door
+from prober.evaluator.request import Limits, check_type, receive
+from prober.evaluator.tokens import Scope
 
 #: Nothing that is asked is longer.
 LIMITS = Limits(packed_bytes=1 << 20)
@@ -23,11 +27,10 @@ LIMITS = Limits(packed_bytes=1 << 20)
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Every verb; those that write ask for the token, where there is one."""
+    """Every verb, each for whoever has a token of its scope, where one is needed."""
 
     desk: Desk
-    #: None: everybody may write, which only a loopback address allows.
-    token: str | None = None
+    door: Door = field(default_factory=Door)
 
     def routes(self) -> list[Route]:
         """Where they are."""
@@ -36,8 +39,7 @@ class Api:
     async def endpoint(self, request: Request) -> Response:
         """An answer, or `{"error": …}` in one line."""
         try:
-            body = await self._admit(request)
-            answer = await run_in_threadpool(self.desk.answer, request.path_params["verb"], body)
+            answer = await self._answer(request)
         except HTTPException as error:
             return JSONResponse({"error": error.detail}, error.status_code, error.headers)
         except InputError as error:
@@ -46,18 +48,32 @@ class Api:
             return JSONResponse({"error": str(error)}, 409)
         return JSONResponse(answer)
 
-    async def _admit(self, request: Request) -> Mapping[str, Any]:
+    async def _answer(self, request: Request) -> Answer:
         try:
             verb = self.desk.verb(request.path_params["verb"])
         except ProberError as error:
             raise HTTPException(404, str(error)) from error
-        check_token(request, self.token if verb.writes else None)
+        token = self.door.admit(request, verb.scope or Scope.READ)
         # Pages of other sites cannot send this type without asking first, and are refused then.
         check_type(request, "application/json")
-        try:
-            body = json.loads(await receive(request, LIMITS))
-        except (ValueError, RecursionError) as error:
-            raise HTTPException(400, "the body is not JSON, send one object") from error
-        if not isinstance(body, dict):
-            raise HTTPException(400, "the body is not an object, send one")
-        return body
+        with self.door.room.place(pace.client_of(request)):
+            asked = _object(await receive(request, LIMITS))
+            return await run_in_threadpool(self._ask, verb, asked, token)
+
+    def _ask(self, verb: Verb, asked: Mapping[str, Any], token: str | None) -> Answer:
+        with by_token(token):
+            try:
+                return verb.answer(self.desk, asked)
+            except RecursionError as error:
+                raise HTTPException(400, "the body is nested too deep") from error
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        asked = json.loads(body)
+        json.dumps(asked, ensure_ascii=False).encode()  # halves of characters cannot be said again
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, "the body is not JSON, send one object") from error
+    if not isinstance(asked, dict):
+        raise HTTPException(400, "the body is not an object, send one")
+    return asked

@@ -2,7 +2,7 @@
 
 `audit.jsonl` lies beside the evaluator's journal. Every line holds the hash of the one before it,
 so that a change shows; `audit.head` holds the hash of the last, so that a cut shows. Evaluator
-and commands may append at the same time.
+and commands may append at the same time. A line that was written by token has the token's name.
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ import json
 import os
 import threading
 from collections.abc import Collection, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from prober.errors import AuditBroken, ProberError
+from prober.evaluator.whole import replace
 from prober.model import canonical
 
 #: Its name beside the journal.
 AUDIT: Final = "audit.jsonl"
+#: The name of the token by which entries are being made.
+_token: ContextVar[str | None] = ContextVar("token", default=None)
 #: What the first entry follows.
 _NOTHING: Final = "0" * 64
 #: `,"hash":"` and 64 digits and `"}`, which end every line.
@@ -42,6 +46,8 @@ class Kind(StrEnum):
     ALERT = "alert"
     RESERVATION = "reservation"
     RELEASE = "release"
+    TOKEN = "token"
+    RELOAD = "reload"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +61,23 @@ class Entry:
     body: Mapping[str, Any]
     #: SHA-256 of the line without it, which names the hash of the line before: 64 digits.
     hash: str
+    #: The name of the token by which it was made; None: without one.
+    token: str | None = None
 
     @property
     def id(self) -> str:
         """What people call it by: the start of its hash."""
         return self.hash[:12]
+
+
+@contextlib.contextmanager
+def by_token(name: str | None) -> Iterator[None]:
+    """Have every entry that is made within, in whatever log, name a token."""
+    before = _token.set(name)
+    try:
+        yield
+    finally:
+        _token.reset(before)
 
 
 class _Head(NamedTuple):
@@ -191,21 +209,15 @@ class AuditLog:
         with self._writing() as descriptor:
             self._catch_up()
             number, before = len(self._places) + 1, self._last_hash
-            content = canonical(
-                {
-                    "at_ms": at_ms,
-                    "body": body,
-                    "kind": kind,
-                    "number": number,
-                    "previous": before,
-                }
-            )
+            said = {"at_ms": at_ms, "body": body, "kind": kind, "number": number}
+            token = {"token": name} if (name := _token.get()) else {}
+            content = canonical({**said, "previous": before, **token})
             found = hashlib.sha256(content.encode()).hexdigest()
             line = f'{content[:-1]},"hash":"{found}"}}\n'.encode()
             os.ftruncate(descriptor, self._size)  # the torn line of a writer that was killed
             self._put(descriptor, line)
             head = _Head(number, self._size + len(line), found)
-            _replace(self._head_path, canonical(head._asdict()))
+            replace(self._head_path, canonical(head._asdict()))
             self._catch_up()
             return self._entry(number)
 
@@ -262,6 +274,7 @@ class AuditLog:
             kind=Kind(place.kind),
             body=said["body"],
             hash=place.hash,
+            token=said.get("token"),
         )
 
     def _head(self) -> _Head:
@@ -301,18 +314,3 @@ class AuditLog:
             f"{self.path}: the audit log is not what was written: {how}; "
             "restore it from a copy, or move it away together with its .head to begin a new one"
         )
-
-
-def _replace(path: Path, text: str) -> None:
-    """The text in a file, all of it or what was there before, also after a power cut."""
-    draft = path.with_suffix(f".{os.getpid()}.draft")
-    with draft.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -7,6 +7,7 @@ journal, what regions claimed, the audit log, and what alerts have told or wait 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -18,20 +19,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from prober.errors import AuditBroken
+from prober.errors import AuditBroken, ProberError
 from prober.evaluator.alerts import Alerts
 from prober.evaluator.api import Api
 from prober.evaluator.artefacts import Artefacts
 from prober.evaluator.asides import Asides
-from prober.evaluator.audit import AUDIT, AuditLog
+from prober.evaluator.audit import AUDIT, AuditLog, Kind, by_token
 from prober.evaluator.board import Board, Claims
 from prober.evaluator.desk import Desk
 from prober.evaluator.display import Display
+from prober.evaluator.door import Door
 from prober.evaluator.ingest import Ingest
 from prober.evaluator.pages.links import SERVED
 from prober.evaluator.pages.served import Served, overview
+from prober.evaluator.porch import Porch
 from prober.evaluator.promql import PromSource
-from prober.evaluator.request import check_token
+from prober.evaluator.tokens import Scope as TokenScope
 from prober.evaluator.verbs import VERBS
 from prober.evaluator.vitals import Vitals
 from prober.evaluator.web import app
@@ -39,12 +42,13 @@ from prober.evaluator.worst import worst_of
 from prober.journal.journal import Journal
 from prober.journal.tally import rules_of
 from prober.journal.view import View
-from prober.reload import Reload
+from prober.reload import Answer, Reload
 from prober.slo.contract import Contract
 from prober.slo.difference import differences
 from prober.slo.exclusion import Exclusion
 
 Read = Callable[[], tuple[Contract, ...]]
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class Bench:
         view: View,
         data: Path,
         *,
-        token: str | None = None,
+        door: Door,
         source: str | None = None,
         evidence: tuple[Path, ...] = (),
     ) -> None:
@@ -88,24 +92,26 @@ class Bench:
             journal: takes records in.
             view: the same journal.
             data: directory of the audit log.
-            token: what writers must show.
+            door: lets in who may write and read.
             source: address of a PromQL backend to judge from; None: the journal.
             evidence: directories of files that agents kept of runs.
 
         Raises:
             InputError: the address cannot be used.
         """
-        self._read, self._view, self._address, self._token = read, view, source, token
+        self._read, self._view, self._address, self._door = read, view, source, door
         self._journal, self._audit = journal, AuditLog(data / AUDIT)
         self._artefacts = Artefacts(evidence)
         self._claims = Claims()
-        self._ingest = Ingest(journal, self._claims, token)
+        self._ingest = Ingest(journal, self._claims, door)
         self.reload = Reload(self._renew)
         self._before: _Sitting | None = None
         self._sitting = self._sit(contracts)
         board, judged_from = self._sitting.board, self._sitting.desk.source
         self.alerts = Alerts.restore(contracts, judged_from, self._audit, board.exclusions)
-        self.vitals = Vitals(journal, self.alerts, self.reload, lambda: self._ingest.trouble)
+        self.vitals = Vitals(
+            journal, self.alerts, self.reload, lambda: self._ingest.trouble, door.refused
+        )
         self._app = self._served(self._sitting)
 
     @property
@@ -174,20 +180,27 @@ class Bench:
     def _served(self, sitting: _Sitting) -> ASGIApp:
         sitting.board.alerts = lambda: self.alerts.groups
         reload = Route("/-/reload", self._asked, methods=["POST"])
-        routes = [*self._ingest.routes(), *Api(sitting.desk, self._token).routes(), reload]
+        routes = [*self._ingest.routes(), *Api(sitting.desk, self._door).routes(), reload]
         served = Served(sitting.board, sitting.desk, self._artefacts, sitting.display)
-        return app(sitting.board, self.vitals, [*served.routes(), *routes])
+        return Porch(app(sitting.board, self.vitals, [*served.routes(), *routes]), self._door)
 
     async def _asked(self, request: Request) -> Response:
         """`POST /-/reload`: the same as SIGHUP, with an answer."""
         try:
-            check_token(request, self._token)
+            token = self._door.admit(request, TokenScope.RELOAD)
         except HTTPException as error:
             return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-        if self._token is None and "origin" in request.headers:
-            return JSONResponse({"error": "pages may not ask for this"}, 403)
         answer = await self.reload.attempt()
+        with by_token(token):
+            await asyncio.to_thread(self._note, answer)
         return JSONResponse(answer.to_dict(), answer.status)
+
+    def _note(self, answer: Answer) -> None:
+        """Who had files read again, and what became of it; a broken log stops nobody."""
+        try:
+            self._audit.append(Kind.RELOAD, answer.to_dict(), answer.at_ms)
+        except ProberError as error:
+            _logger.error("that files were read again could not be noted: %s", error)
 
     def _trouble(self) -> str:
         problems = self.reload.problems

@@ -17,6 +17,7 @@ from prober.evaluator.audit import Kind
 from prober.evaluator.desk import Answer, Desk, Verb, read
 from prober.evaluator.result import Result
 from prober.evaluator.stands import Stands
+from prober.evaluator.tokens import Scope
 from prober.slo.contract import Contract
 from prober.slo.gate import Change, Ruling, decide
 from prober.slo.policy import ChangeClass, Verdict
@@ -93,7 +94,33 @@ def replay(desk: Desk, request: Mapping[str, Any]) -> Answer:
     }
 
 
-VERBS: Final = {"gate": Verb(gate, writes=True), "gate-replay": Verb(replay)}
+_DECIDED: Final = {
+    "decision": "string",
+    "verdict": "string",
+    "exit": "integer",
+    "text": "string",
+    "advisory": "boolean",
+    "change": "string",
+    "missing": "array",
+    "conditions": "array",
+    "earliest_ms": "integer null",
+    "as_of_ms": "integer",
+    "known_ms": "integer",
+    "log": "integer",
+    "rulings": "array",
+    "slos": "array",
+}
+_REPLAYED: Final = {
+    "decision": "string",
+    "same": "boolean",
+    "differences": "array",
+    "then": "object",
+    "now": "object",
+}
+VERBS: Final = {
+    "gate": Verb(gate, GateRequest, _DECIDED, Scope.GATE),
+    "gate-replay": Verb(replay, ReplayRequest, _REPLAYED),
+}
 
 
 def _decide(desk: Desk, request: Mapping[str, Any], moment: Moment) -> Answer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from inspect import getdoc
 from typing import Any, TypeVar
 
 from prober.document import Document, Strict, did_you_mean
@@ -18,6 +19,7 @@ from prober.evaluator.evaluate import evaluate
 from prober.evaluator.once import Once
 from prober.evaluator.result import Evaluation
 from prober.evaluator.sources import Source
+from prober.evaluator.tokens import Scope
 from prober.slo.attribution import Deploy
 from prober.slo.contract import Contract
 from prober.slo.exclusion import Exclusion, in_force
@@ -35,8 +37,18 @@ class Verb:
     #: Given the desk and what was asked; see `read`. Raises InputError for a request that is
     #: wrong and ProberError for one that cannot be answered.
     answer: Callable[[Desk, Mapping[str, Any]], Answer]
-    #: Whether it adds to the audit log: then the token must be shown, where there is one.
-    writes: bool = False
+    #: What it reads a request as.
+    request: type[Strict]
+    #: By key of its answers, the JSON types of what stands there; a space is between two.
+    says: Mapping[str, str]
+    #: What the caller's token must be for, where tokens are needed. It adds to the audit log then;
+    #: None: it adds nothing, and takes what reading takes.
+    scope: Scope | None = None
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one line."""
+        return (getdoc(self.answer) or "").partition("\n")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ from prober.access import bracketed, is_loopback, listen
 from prober.errors import InputError, JournalCorrupt, ProberError, Problem
 from prober.evaluator.bench import Bench
 from prober.evaluator.display import EVERY_S
+from prober.evaluator.door import Door
+from prober.evaluator.tokens import TOKENS, TokenFile
 from prober.evaluator.vitals import ALERTS, HEARTBEAT
 from prober.journal.journal import Journal
 from prober.journal.tally import rules_of
@@ -29,6 +31,8 @@ from prober.slo.format import load_contracts
 JOURNAL = "journal.db"
 #: For requests that are under way when the end comes.
 GRACE_S = 3
+#: More than so many at once are told to come back.
+CONNECTIONS = 2000
 _HOUR_S = 3600.0
 #: How often alerts are judged.
 _LOOK_S = 15.0
@@ -48,8 +52,12 @@ class Settings:
     host: str = "127.0.0.1"
     #: 0 takes a free one.
     port: int = 8750
-    #: What senders must show; None only on a loopback address.
+    #: A token that is good for everything.
     token: str | None = None
+    #: Whether reading takes a token too.
+    protect_reads: bool = False
+    #: So many times the usual limits on requests; 0: none.
+    limits: int = 1
     #: Address of a PromQL backend to judge from; None: the journal.
     source: str | None = None
     #: Where agents on this machine, or on a shared disk, keep evidence.
@@ -77,9 +85,9 @@ async def serve(
         ProberError: the address cannot be had, or would let anybody write.
     """
     contracts = judged(settings.contracts)
-    _refuse_open_door(settings)
+    door = _door(settings)
     listener = listen(settings.host, settings.port, "--listen")
-    with listener, _benched(settings, contracts) as (journal, bench):
+    with listener, _benched(settings, contracts, door) as (journal, bench):
         bench.reload.asked = reload
         chores = [_beat(bench), _keep(journal), _watch(bench), bench.reload.serve()]
         chores += [_look_aside(bench), _keep_display(bench), _heed_damage(journal, stop)]
@@ -110,14 +118,30 @@ def judged(directory: Path) -> tuple[Contract, ...]:
     raise InputError([Problem(str(directory), 0, "", what, "name one with contracts")])
 
 
-def _refuse_open_door(settings: Settings) -> None:
-    if settings.token is None and not is_loopback(settings.host):
+def _door(settings: Settings) -> Door:
+    """Who will be let in; raises ProberError when that would be anybody, or nobody can be."""
+    tokens, loopback = TokenFile(settings.data / TOKENS), is_loopback(settings.host)
+    tokens.tokens()  # a file that cannot be read is told now
+    made = tokens.is_there
+    if settings.token is None and not made and not loopback:
         raise ProberError(
             f"{settings.host} can be reached from other machines, and without a token anybody "
             "there could write: set PROBER_TOKEN, or listen on 127.0.0.1"
         )
+    if settings.token is None and not made and settings.protect_reads:
+        raise ProberError(
+            "--protect-reads takes a token to read with: set PROBER_TOKEN, or make one with "
+            "prober token create"
+        )
     if settings.token is not None and not settings.token.strip():
         raise ProberError("PROBER_TOKEN is blank: give it a value, or unset it")
+    return Door(
+        token=settings.token,
+        tokens=tokens,
+        loopback=loopback,
+        protect_reads=settings.protect_reads,
+        limits=settings.limits,
+    )
 
 
 def _url(listener: socket.socket) -> str:
@@ -127,7 +151,7 @@ def _url(listener: socket.socket) -> str:
 
 @contextlib.contextmanager
 def _benched(
-    settings: Settings, contracts: tuple[Contract, ...]
+    settings: Settings, contracts: tuple[Contract, ...], door: Door
 ) -> Iterator[tuple[Journal, Bench]]:
     path = settings.data / JOURNAL
     journal = Journal.open(path, rules_of(contracts), whole=True)
@@ -139,7 +163,7 @@ def _benched(
             journal,
             view,
             settings.data,
-            token=settings.token,
+            door=door,
             source=settings.source,
             evidence=settings.evidence,
         )
@@ -163,6 +187,7 @@ async def _run(
         log_level="warning",
         log_config=None,  # its lines go where ours do
         access_log=False,
+        limit_concurrency=CONNECTIONS,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=75,  # longer than an agent pauses: no request meets a closing door

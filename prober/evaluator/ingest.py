@@ -1,13 +1,18 @@
-"""Receiving OTLP over HTTP: what is acknowledged here is committed."""
+"""Receiving OTLP over HTTP: what is acknowledged here is committed.
+
+How much of it is in memory is bounded: so many bodies at once, as they are sent, and of those only
+a few unpacked.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
 import zlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -16,13 +21,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from prober.errors import JournalError
+from prober.evaluator import pace
 from prober.evaluator.board import Claims
-from prober.evaluator.request import Limits, check_token, check_type, receive, too_large
+from prober.evaluator.door import Door
+from prober.evaluator.request import Limits, check_type, receive, too_large
+from prober.evaluator.tokens import Scope
 from prober.journal.journal import Journal
 from prober.telemetry import answer, decode
 
 Value = TypeVar("Value")
 GZIP = 31  # zlib's word for: a gzip header and nothing else
+#: So many bodies are unpacked and read at once.
+UNPACKED: Final = 2
 LIMITS = Limits()
 SPANS_REFUSED = "the evaluator keeps run records, not spans: send traces to a tracing backend"
 
@@ -33,11 +43,11 @@ class Ingest:
 
     journal: Journal
     claims: Claims
-    #: None: everybody may write, which only a loopback address allows.
-    token: str | None = None
+    door: Door = field(default_factory=Door)
     limits: Limits = LIMITS
     #: Why the last records could not be kept; empty when they could.
     trouble: str = ""
+    _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UNPACKED))
 
     def routes(self) -> list[Route]:
         """Where they are."""
@@ -76,9 +86,7 @@ class Ingest:
     def _route(self, path: str, take: Callable[[bytes], bytes]) -> Route:
         async def endpoint(request: Request) -> Response:
             try:
-                self._admit(request)
-                packed = await receive(request, self.limits)
-                reply = await run_in_threadpool(self._take, take, packed, _is_gzip(request))
+                reply = await self._answer(request, take)
             except HTTPException as error:
                 body = answer.refusal(error.detail)
                 return Response(body, error.status_code, error.headers, answer.CONTENT_TYPE)
@@ -86,9 +94,19 @@ class Ingest:
 
         return Route(path, endpoint, methods=["POST"])
 
+    async def _answer(self, request: Request, take: Callable[[bytes], bytes]) -> bytes:
+        client = pace.client_of(request)
+        self._admit(request)
+        self.door.hold_back(pace.BYTES, client)
+        with self.door.room.place(client):
+            packed = await receive(request, self.limits)
+            self.door.draw(pace.BYTES, client, len(packed))
+            async with self._turn:
+                return await run_in_threadpool(self._take, take, packed, _is_gzip(request))
+
     def _admit(self, request: Request) -> None:
         """Refuse before reading what is not for us."""
-        check_token(request, self.token)
+        self.door.admit(request, Scope.INGEST)
         check_type(request, answer.CONTENT_TYPE)
         if request.headers.get("content-encoding", "identity") not in ("identity", "gzip"):
             raise HTTPException(

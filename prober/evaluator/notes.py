@@ -12,6 +12,7 @@ from prober.evaluator.audit import Entry, Kind
 from prober.evaluator.desk import Answer, Desk, Verb, read
 from prober.evaluator.result import Evaluation
 from prober.evaluator.stands import Stands
+from prober.evaluator.tokens import Scope
 from prober.model import canonical
 from prober.slo.exclusion import Category, Exclusion
 from prober.slo.gate import state_among
@@ -249,17 +250,18 @@ def marks(desk: Desk, request: Mapping[str, Any]) -> Answer:
     return {"deploys": [{"id": entry.id, **entry.body} for entry in entries]}
 
 
+_EXCLUDED: Final = {"exclusion": "object", "effects": "array"}
 VERBS: Final[Mapping[str, Verb]] = {
-    "override-grant": Verb(grant, writes=True),
-    "override-list": Verb(overrides),
-    "exclude-add": Verb(exclude, writes=True),
-    "exclude-revoke": Verb(revoke, writes=True),
-    "exclude-list": Verb(exclusions),
-    "mark-deploy": Verb(deploy, writes=True),
-    "mark-list": Verb(marks),
-    "budget-reserve": Verb(reserve, writes=True),
-    "budget-release": Verb(release, writes=True),
-    "budget-reservations": Verb(reservations),
+    "override-grant": Verb(grant, GrantRequest, {"override": "object"}, Scope.OVERRIDE),
+    "override-list": Verb(overrides, EmptyRequest, {"overrides": "array"}),
+    "exclude-add": Verb(exclude, ExclusionRequest, _EXCLUDED, Scope.EXCLUDE),
+    "exclude-revoke": Verb(revoke, RevocationRequest, {"revoked": "object"}, Scope.EXCLUDE),
+    "exclude-list": Verb(exclusions, EmptyRequest, {"exclusions": "array"}),
+    "mark-deploy": Verb(deploy, DeployRequest, {"deploy": "object"}, Scope.MARK),
+    "mark-list": Verb(marks, EmptyRequest, {"deploys": "array"}),
+    "budget-reserve": Verb(reserve, ReserveRequest, {"reservation": "object"}, Scope.RESERVE),
+    "budget-release": Verb(release, ReleaseRequest, {"released": "object"}, Scope.RESERVE),
+    "budget-reservations": Verb(reservations, ReservationsRequest, {"reservations": "array"}),
 }
 
 

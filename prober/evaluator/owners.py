@@ -9,7 +9,7 @@ from math import ceil
 from typing import Any, Final
 
 from prober.document import Duration, Text
-from prober.evaluator.about import About, AboutRequest, tell
+from prober.evaluator.about import TOLD, About, AboutRequest, tell
 from prober.evaluator.audit import Kind
 from prober.evaluator.desk import Answer, Desk, Verb, read
 from prober.evaluator.history import History, Past
@@ -88,10 +88,10 @@ def spent(desk: Desk, request: Mapping[str, Any]) -> Answer:
 
 
 VERBS: Final = {
-    "slo-explain": Verb(explain),
-    "slo-suggest": Verb(suggestion),
-    "slo-whatif": Verb(whatif),
-    "budget-explain": Verb(spent),
+    "slo-explain": Verb(explain, AboutRequest, TOLD),
+    "slo-suggest": Verb(suggestion, SuggestRequest, TOLD),
+    "slo-whatif": Verb(whatif, WhatIfRequest, TOLD),
+    "budget-explain": Verb(spent, SpentRequest, {"within_ms": "integer", **TOLD}),
 }
 
 

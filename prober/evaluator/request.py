@@ -1,4 +1,4 @@
-"""Taking a request in: who may send, how much, and for how long we listen."""
+"""Taking a request in: of what kind, how much, and for how long we listen."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-
-from prober.access import CHALLENGE, TOKEN_NEEDED, shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +18,6 @@ class Limits:
     plain_bytes: int = 32 << 20
     #: For the body to arrive.
     patience_s: float = 30.0
-
-
-def check_token(request: Request, token: str | None) -> None:
-    """Refuse, with 401, who does not show the token; None: everybody may."""
-    if token is not None and not shows(request.headers.get("authorization"), token):
-        raise HTTPException(401, TOKEN_NEEDED, CHALLENGE)
 
 
 def check_type(request: Request, wanted: str) -> None:

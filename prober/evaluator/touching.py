@@ -44,7 +44,8 @@ def prcheck(desk: Desk, request: Mapping[str, Any]) -> Answer:
     return {**answer, "markdown": "\n".join(_markdown(answer)) + "\n"}
 
 
-VERBS: Final = {"prcheck": Verb(prcheck)}
+_SAYS: Final = {"paths": "array", "labels": "array", "slos": "array", "markdown": "string"}
+VERBS: Final = {"prcheck": Verb(prcheck, TouchRequest, _SAYS)}
 
 
 def _slo(found: Touched, evaluation: Evaluation, recent: Mapping[str, tuple[Run, ...]]) -> Answer:

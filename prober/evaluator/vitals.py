@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Final
 from prober import conventions as names
 from prober.evaluator.alerts import Alerts
 from prober.evaluator.board import Status
+from prober.evaluator.door import Reason
 from prober.journal.journal import Journal
 from prober.reload import Reload
 from prober.telemetry.totals import Reading
@@ -37,6 +38,8 @@ class Vitals:
     reload: Reload
     #: Why the last records could not be kept; empty when they could.
     refused: Callable[[], str]
+    #: How often somebody was not let in, by why.
+    kept_out: Mapping[Reason, int]
     #: When each loop last came round, by the monotonic clock.
     _rounds: dict[str, float] = field(
         default_factory=lambda: dict.fromkeys(STILL_S, time.monotonic())
@@ -77,6 +80,9 @@ class Vitals:
             Reading(names.JOURNAL_SET_ASIDE, {}, self.journal.damaged_ones),
             Reading(names.JOURNAL_SIZE, {}, _size(self.journal.path)),
         ]
+        for reason in Reason:
+            count = self.kept_out.get(reason, 0)
+            found.append(Reading(names.ACCESS_REFUSED, {names.REASON: str(reason)}, count))
         taken_ms = self.journal.backed_up_ms
         if taken_ms is not None:
             age_s = (time.time_ns() // 1_000_000 - taken_ms) / 1000

@@ -14,8 +14,9 @@ from starlette.routing import Route
 
 from prober import conventions as names
 from prober.evaluator.board import Board, Status
-from prober.evaluator.headers import HEADERS
+from prober.evaluator.headers import PAGE
 from prober.evaluator.pages.drawing import badge
+from prober.evaluator.porch import READS
 from prober.evaluator.result import Result
 from prober.evaluator.vitals import HEARTBEAT, STILL_S, Vitals
 from prober.telemetry.exposition import CONTENT_TYPE
@@ -48,33 +49,35 @@ class _Answers:
 
     async def api(self, _: Request) -> Response:
         status = await run_in_threadpool(self.board.status)
-        return JSONResponse(status.to_dict(), headers=HEADERS)
+        return JSONResponse(status.to_dict(), headers=PAGE)
 
     async def badge(self, request: Request) -> Response:
         name = request.path_params["slo"]
         status = await run_in_threadpool(self.board.status)
         found = [each for each in status.evaluations if each.contract.name == name]
         if not found:
-            return PlainTextResponse(f"there is no SLO {name!r}", 404, HEADERS)
-        return Response(badge(name, found[0].state), media_type="image/svg+xml", headers=HEADERS)
+            return PlainTextResponse(f"there is no SLO {name!r}", 404, PAGE)
+        return Response(badge(name, found[0].state), media_type="image/svg+xml", headers=PAGE)
 
     async def metrics(self, _: Request) -> Response:
         status = await run_in_threadpool(self.board.status)
         own = await run_in_threadpool(self.vitals.readings)
         text = exposition([*readings(status), *own])
-        return Response(text, media_type=CONTENT_TYPE, headers=HEADERS)
+        return Response(text, media_type=CONTENT_TYPE, headers=PAGE)
 
     async def healthz(self, _: Request) -> Response:
         ages_s = self.vitals.ages_s()
         code = 200 if all(ages_s[name] < STILL_S[name] for name in ages_s) else 503
         found = {name: round(age_s, 3) for name, age_s in ages_s.items()}
         heartbeat_s = found.pop(HEARTBEAT)
-        return JSONResponse({"loop_age_s": heartbeat_s, "loops_s": found}, code, HEADERS)
+        return JSONResponse({"loop_age_s": heartbeat_s, "loops_s": found}, code, PAGE)
 
-    async def readyz(self, _: Request) -> Response:
+    async def readyz(self, request: Request) -> Response:
         status = await run_in_threadpool(self.board.status)
         found = self.vitals.readiness(status)
-        return JSONResponse(found, 200 if found["ready"] else 503, HEADERS)
+        code = 200 if found["ready"] else 503
+        told = found if request.scope.get(READS, True) else {"ready": found["ready"]}
+        return JSONResponse(told, code, PAGE)
 
 
 def readings(status: Status) -> Iterator[Reading]:

@@ -120,7 +120,9 @@ def journal(tmp_path: Path) -> Callable[..., Path]:
 class Evaluator:
     """A real evaluator process on a free port."""
 
-    def __init__(self, contracts: Path, data: Path, environ: dict[str, str], *options: str) -> None:
+    def __init__(
+        self, contracts: Path, data: Path, environ: dict[str, str], options: tuple[str, ...] = ()
+    ) -> None:
         self.contracts, self.data, self.environ = contracts, data, environ
         self.options = options
         self.start()
@@ -179,20 +181,24 @@ def write_contract(directory: Path, **changes: str | int) -> Path:
     return directory
 
 
-def launch(directory: Path, token: str | None, *options: str, **changes: str | int) -> Evaluator:
+def launch(
+    directory: Path, token: str | None, options: tuple[str, ...] = (), **changes: str | int
+) -> Evaluator:
     """A running evaluator that keeps everything below a directory."""
     environ = dict(os.environ) | ({"PROBER_TOKEN": token} if token else {})
     contracts = write_contract(directory / "contracts", **changes)
-    return Evaluator(contracts, directory / "data", environ, *options)
+    return Evaluator(contracts, directory / "data", environ, options)
 
 
 @pytest.fixture
 def evaluator(tmp_path: Path) -> Iterator[Callable[..., Evaluator]]:
-    """`evaluator(token, *options, target=…)`: a running one with one contract for checkout."""
+    """`evaluator(token, options, target=…)`: a running one with one contract for checkout."""
     with ExitStack() as running:
 
-        def start(token: str | None = None, *options: str, **changes: str | int) -> Evaluator:
-            judge = launch(tmp_path, token, *options, **changes)
+        def start(
+            token: str | None = None, options: tuple[str, ...] = (), **changes: str | int
+        ) -> Evaluator:
+            judge = launch(tmp_path, token, options, **changes)
             running.callback(judge.close)
             return judge
 

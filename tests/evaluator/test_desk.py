@@ -8,19 +8,20 @@ from pathlib import Path
 import pytest
 
 from prober.errors import ProberError
+from prober.evaluator.tokens import Scope
 from prober.evaluator.verbs import VERBS
 from tests.evaluator.office import Office
 
 #: Whoever may read may ask these; the others add to the audit log.
 READS = {"gate-replay", "override-list", "exclude-list", "mark-list", "budget-reservations"}
 WRITES = {
-    "gate",
-    "override-grant",
-    "exclude-add",
-    "exclude-revoke",
-    "mark-deploy",
-    "budget-reserve",
-    "budget-release",
+    "gate": Scope.GATE,
+    "override-grant": Scope.OVERRIDE,
+    "exclude-add": Scope.EXCLUDE,
+    "exclude-revoke": Scope.EXCLUDE,
+    "mark-deploy": Scope.MARK,
+    "budget-reserve": Scope.RESERVE,
+    "budget-release": Scope.RESERVE,
 }
 
 
@@ -42,9 +43,13 @@ def test_a_contract_that_there_is_not_is_told_with_the_nearest(office: Office) -
         office.desk.contract("chekout")
 
 
-def test_verbs_that_add_to_the_log_are_marked_as_such() -> None:
-    marked = {name: verb.writes for name, verb in VERBS.items()}
-    assert {name for name in WRITES | READS if marked[name]} == WRITES
+def test_verbs_that_add_to_the_log_take_a_token_of_their_scope() -> None:
+    scopes = {name: verb.scope for name, verb in VERBS.items()}
+    assert {name: scopes[name] for name in WRITES.keys() | READS if scopes[name]} == WRITES
+
+
+def test_a_verb_says_in_one_line_what_it_does() -> None:
+    assert all(verb.summary.endswith(".") and verb.says for verb in VERBS.values())
 
 
 def test_a_key_without_value_is_one_that_is_not_there(office: Office) -> None:

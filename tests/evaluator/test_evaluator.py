@@ -38,7 +38,7 @@ def test_a_signal_ends_it_in_order_within_5_s(
 ) -> None:
     judge = evaluator()
     with socket.create_connection(("127.0.0.1", int(judge.url.rpartition(":")[2]))) as half:
-        half.sendall(b"POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+        half.sendall(b"POST /v1/logs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
                      b"Content-Type: application/x-protobuf\r\n\r\n")  # fmt: skip
         judge.process.send_signal(number)
         began_s = time.monotonic()

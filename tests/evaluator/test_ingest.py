@@ -243,7 +243,9 @@ def test_what_cannot_be_committed_is_to_be_sent_again(
     board = Board((), view)
     routes = Ingest(journal, board.claims).routes()
     vitals: Any = None  # nobody asks how it is
-    client = TestClient(app(board, vitals, routes), raise_server_exceptions=False)
+    client = TestClient(
+        app(board, vitals, routes), base_url="http://127.0.0.1", raise_server_exceptions=False
+    )
     journal.store.close()  # as a disk that fails
     reply = client.post("/v1/logs", content=logs([run(1)]), headers=PROTOBUF)
     assert (reply.status_code, reply.headers["Retry-After"]) == (503, "5")

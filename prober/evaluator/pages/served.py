@@ -17,7 +17,7 @@ from prober.evaluator.artefacts import Artefacts
 from prober.evaluator.board import Board
 from prober.evaluator.desk import Desk
 from prober.evaluator.display import Display
-from prober.evaluator.headers import ATTACHED, EMBEDDED, HEADERS, VIEWER
+from prober.evaluator.headers import ATTACHED, EMBEDDED, PAGE, VIEWER
 from prober.evaluator.pages import records, run, slo
 from prober.evaluator.pages.drawing import draw
 from prober.evaluator.pages.export import export, packed
@@ -78,17 +78,17 @@ class Served:
 
     async def _overview(self, _: Request) -> Response:
         html = self._display.page() or await run_in_threadpool(self._display.make)
-        return Response(html, media_type="text/html", headers=HEADERS)
+        return Response(html, media_type="text/html", headers=PAGE)
 
     def _page(
         self,
         make: Callable[[dict[str, str]], str | None],
-        headers: Mapping[str, str] = HEADERS,
+        headers: Mapping[str, str] = PAGE,
     ) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             html = await run_in_threadpool(make, request.path_params)
             if html is None:
-                return PlainTextResponse("there is no such page", 404, HEADERS)
+                return PlainTextResponse("there is no such page", 404, PAGE)
             return Response(html, media_type="text/html", headers=headers)
 
         return endpoint
@@ -129,17 +129,17 @@ class Served:
         name = "{folder}/{file}".format_map(request.path_params)
         file = await run_in_threadpool(self._artefacts.open, name)
         if file is None:
-            return PlainTextResponse("there is no such file here", 404, HEADERS)
+            return PlainTextResponse("there is no such file here", 404, PAGE)
         kind = "image/png" if name.endswith(".png") else "application/zip"
         return StreamingResponse(_chunks(file), media_type=kind, headers=ATTACHED)
 
     async def _trace(self, request: Request) -> Response:
         """A file of the trace viewer: no link leads out of its directory."""
         if self._viewer is None:
-            return PlainTextResponse("there is no trace viewer here", 404, HEADERS)
+            return PlainTextResponse("there is no trace viewer here", 404, PAGE)
         path = (self._viewer / request.path_params["file"]).resolve()
         if not (path.is_relative_to(self._viewer.resolve()) and path.is_file()):
-            return PlainTextResponse("there is no such file", 404, HEADERS)
+            return PlainTextResponse("there is no such file", 404, PAGE)
         return FileResponse(path, headers=VIEWER)
 
 
@@ -153,6 +153,6 @@ def _file(name: str, media_type: str) -> Endpoint:
     content = (_PACKAGE / name).read_bytes()
 
     async def endpoint(_: Request) -> Response:
-        return Response(content, media_type=media_type, headers=HEADERS)
+        return Response(content, media_type=media_type, headers=PAGE)
 
     return endpoint

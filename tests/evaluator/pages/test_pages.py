@@ -93,7 +93,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory, evidence: Path) -> Iterator[
         '  business_impact: {journeys_per_hour: 4000, value_per_journey: "56.25"}'
     )
     there = launch(
-        tmp_path_factory.mktemp("pages"), None, f"--evidence={evidence}", more=more, min_runs=30
+        tmp_path_factory.mktemp("pages"), None, (f"--evidence={evidence}",), more=more, min_runs=30
     )
     send(there, an_hour(time.time_ns() // 1_000_000))
     for verb, body in (
