@@ -54,7 +54,7 @@ def command(
 
     Senders must show the token in PROBER_TOKEN, or in the file that PROBER_TOKEN_FILE names, or one
     made by `prober token create`; only a loopback address can do without one. SIGHUP, or POST
-    /-/reload, has it read the contracts again.
+    /-/reload, has it read the contracts again. GET /api/v1/openapi.json describes its API.
     """
     from prober.cli import logs, signals
     from prober.evaluator.evaluator import Settings

@@ -1,11 +1,11 @@
-"""`POST /api/v1/<verb>`: the desk over HTTP, JSON in and out."""
+"""`POST /api/v1/<verb>`: the desk over HTTP, JSON in and out, and the description of it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -18,11 +18,14 @@ from prober.evaluator import pace
 from prober.evaluator.audit import by_token
 from prober.evaluator.desk import Answer, Desk, Verb
 from prober.evaluator.door import Door
+from prober.evaluator.openapi import describe
 from prober.evaluator.request import Limits, check_type, receive
 from prober.evaluator.tokens import Scope
 
 #: Nothing that is asked is longer.
 LIMITS = Limits(packed_bytes=1 << 20)
+#: Where all that can be asked over HTTP is described.
+DESCRIPTION: Final = "/api/v1/openapi.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,14 @@ class Api:
 
     def routes(self) -> list[Route]:
         """Where they are."""
-        return [Route("/api/v1/{verb}", self.endpoint, methods=["POST"])]
+        return [
+            Route(DESCRIPTION, self.description),
+            Route("/api/v1/{verb}", self.endpoint, methods=["POST"]),
+        ]
+
+    async def description(self, _: Request) -> Response:
+        """What can be asked, as OpenAPI."""
+        return JSONResponse(describe(self.desk.verbs))
 
     async def endpoint(self, request: Request) -> Response:
         """An answer, or `{"error": …}` in one line."""

@@ -321,7 +321,7 @@ def test_no_other_site_is_told_that_it_may_ask(path: str, shared_evaluator: Eval
     ("method", "path"),
     [
         ("GET", "/"), ("GET", "/nowhere"), ("GET", "/api/v1/status"), ("GET", "/v1/logs"),
-        ("GET", "/healthz"), ("POST", "/api/v1/gate"),
+        ("GET", "/api/v1/openapi.json"), ("GET", "/healthz"), ("POST", "/api/v1/gate"),
         ("POST", "/api/v1/nothing"), ("POST", "/v1/logs"), ("POST", "/-/reload"), ("PUT", "/"),
         ("OPTIONS", "/"),
     ],
@@ -344,7 +344,7 @@ def test_what_is_made_for_other_pages_may_be_shown_in_them() -> None:
 # Reading
 
 
-READ = ("/", "/page.css", "/api/v1/status", "/badge/checkout.svg",
+READ = ("/", "/page.css", "/api/v1/status", "/api/v1/openapi.json", "/badge/checkout.svg",
         "/metrics", "/nowhere")  # fmt: skip
 
 
