@@ -344,7 +344,7 @@ def test_what_is_made_for_other_pages_may_be_shown_in_them() -> None:
 # Reading
 
 
-READ = ("/", "/page.css", "/api/v1/status", "/api/v1/openapi.json", "/badge/checkout.svg",
+READ = ("/", "/site.css", "/api/v1/status", "/api/v1/openapi.json", "/badge/checkout.svg",
         "/metrics", "/nowhere")  # fmt: skip
 
 
