@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from prober.document import Strict, Text
 from prober.evaluator.desk import Answer, Desk, Verb, read
+from prober.evaluator.latencies import P99, durations
 from prober.evaluator.plain import exact
 from prober.evaluator.result import Evaluation, Result
 from prober.evaluator.wording import length
@@ -83,30 +84,21 @@ def _result(result: Result) -> Answer:
 
 def _steps(contract: Contract, runs: Iterable[Run]) -> Iterator[Answer]:
     """How long each step takes, and the whole run: 99 of 100 passed ones no longer than that."""
-    passed = [run for run in runs if run.outcome is Outcome.PASSED]
-    took: dict[str | None, list[int]] = {}
-    for run in passed:
-        for step in run.steps:
-            took.setdefault(step.name, []).append(step.duration_us)
-        took.setdefault(None, []).append(run.duration_us)
+    took = {each.step: each.ranked for each in durations(runs)}
     limits: dict[str | None, int] = {}
     for objective in contract.objectives:
         if isinstance(sli := objective.sli, Latency):
             limits[sli.step] = min(sli.threshold_us, limits.get(sli.step, sli.threshold_us))
     for name in dict.fromkeys([*took, *limits]):
-        p99_us, limit_us = _p99(took.get(name, [])), limits.get(name)
+        ranked, limit_us = took.get(name), limits.get(name)
+        p99_us = ranked.at(P99) if ranked else None
         yield {
             "step": name,
-            "runs": len(took.get(name, [])),
+            "runs": len(ranked.times_us) if ranked else 0,
             "p99_us": p99_us,
             "threshold_us": limit_us,
             "headroom_us": None if p99_us is None or limit_us is None else limit_us - p99_us,
         }
-
-
-def _p99(took_us: list[int]) -> int | None:
-    """The nearest rank: of fewer than a hundred the longest; None of none."""
-    return sorted(took_us)[-(-99 * len(took_us) // 100) - 1] if took_us else None
 
 
 def _checklist(slo: Answer) -> Iterator[str]:
