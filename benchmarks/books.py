@@ -11,7 +11,7 @@ from pathlib import Path
 from prober.agent.agent import JOURNAL
 from prober.journal.journal import Journal
 from prober.journal.timetable import Timetable
-from prober.model import Gap, Outcome, Record, Run, Schedule
+from prober.model import Cause, Gap, Outcome, Record, Run, Schedule
 from prober.slo.window import Span
 
 #: Records are read so many at a time: months of them do not fit into memory.
@@ -29,6 +29,8 @@ class Books:
     #: How often each slot got a state, by journey and time; runs completed theirs.
     slots: Counter[tuple[str, int]] = field(default_factory=Counter)
     completed: int = 0
+    #: Runs that were set aside because other work kept the machine busy.
+    saturated: int = 0
     schedules: dict[str, list[Schedule]] = field(default_factory=dict)
 
     @classmethod
@@ -60,6 +62,7 @@ class Books:
             case Run() if record.counts:
                 self.outcomes[record.outcome] += 1
                 self.completed += 1
+                self.saturated += record.cause is Cause.SATURATED
                 self.slots[record.id.journey, record.id.slot_ms] += 1
             case Gap():
                 step_ms = (record.last_ms - record.first_ms) // max(1, record.count - 1)

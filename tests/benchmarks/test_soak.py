@@ -21,7 +21,7 @@ from benchmarks.journals import run_at
 from benchmarks.slope import _T, BLOCKS, slope_of
 from benchmarks.soak import Watched, books, slopes
 from prober.journal.journal import Journal
-from prober.model import Gap, Outcome, Record, Run, Schedule, SlotReason, SlotState
+from prober.model import Cause, Gap, Outcome, Record, Run, Schedule, SlotReason, SlotState
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOUR_S = 3600.0
@@ -236,6 +236,14 @@ def test_a_slot_with_two_states_is_told(kept: Keep) -> None:
 def test_a_run_that_did_not_pass_is_told(kept: Keep, outcome: Outcome) -> None:
     found = kept([schedule(), *ran([0, 1]), *ran([2], outcome)])
     assert broken(found, found) == ["runs that passed"]
+
+
+def test_what_other_work_falsified_is_no_fault_of_the_soak(kept: Keep) -> None:
+    (busy,) = ran([2], Outcome.INCONCLUSIVE)
+    found = kept([schedule(), *ran([0, 1]), replace(busy, cause=Cause.SATURATED)])
+    assert (found.saturated, broken(found, found)) == (1, [])
+    nothing_else = kept([schedule(), replace(busy, cause=Cause.SATURATED)])
+    assert "runs that passed" in broken(nothing_else, nothing_else)
 
 
 def test_a_record_that_did_not_arrive_is_told(kept: Keep) -> None:
