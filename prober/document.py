@@ -310,8 +310,8 @@ def _mistakes(model: type[BaseModel], error: ValidationError) -> Iterator[tuple[
     errors = error.errors(include_url=False)
     renamed: set[Place] = set()
     for item in errors:
-        place = _place(item["loc"])
         if item["type"] == "extra_forbidden":
+            place = (*_place(item["loc"][:-1]), item["loc"][-1])  # whatever the key looks like
             mend = did_you_mean(str(place[-1]), sorted(_fields(model, place[:-1])))
             renamed.add((*place[:-1], mend.removeprefix("did you mean ").removesuffix("?")))
             yield place, "is not a key here", mend

@@ -96,6 +96,12 @@ when: soon
     ]
 
 
+@pytest.mark.parametrize("key", ["<x>", "[key]"])
+def test_a_key_is_told_also_when_it_looks_like_a_mark_of_the_checker(key: str) -> None:
+    (said,) = problems(f'"{key}": 1\ntitle: House\n')
+    assert said.startswith(f"house.yaml:1: {key}: is not a key here")
+
+
 def test_a_missing_key_is_told_with_an_example_at_the_mapping_that_lacks_it() -> None:
     assert problems("count: 1\nparts:\n  - loud: A\n") == [
         "house.yaml: title: is missing, write title: House",

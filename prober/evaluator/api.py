@@ -24,6 +24,10 @@ from prober.evaluator.tokens import Scope
 
 #: Nothing that is asked is longer.
 LIMITS = Limits(packed_bytes=1 << 20)
+#: Nor does it hold more values: each of them may be wrong, and why is found out for each.
+VALUES: Final = 20_000
+#: As many mistakes as are told.
+TOLD: Final = 20
 #: Where all that can be asked over HTTP is described.
 DESCRIPTION: Final = "/api/v1/openapi.json"
 
@@ -53,7 +57,7 @@ class Api:
         except HTTPException as error:
             return JSONResponse({"error": error.detail}, error.status_code, error.headers)
         except InputError as error:
-            return JSONResponse({"error": "; ".join(map(str, error.problems))}, 400)
+            return JSONResponse({"error": _mistakes(error)}, 400)
         except ProberError as error:
             return JSONResponse({"error": str(error)}, 409)
         return JSONResponse(answer)
@@ -78,7 +82,14 @@ class Api:
                 raise HTTPException(400, "the body is nested too deep") from error
 
 
+def _mistakes(error: InputError) -> str:
+    told, more = error.problems[:TOLD], len(error.problems) - TOLD
+    return "; ".join(map(str, told)) + (f"; and {more} more" if more > 0 else "")
+
+
 def _object(body: bytes) -> Mapping[str, Any]:
+    if body.count(b",") >= VALUES:
+        raise HTTPException(413, f"the body holds more than {VALUES} values, send less at once")
     try:
         asked = json.loads(body)
         json.dumps(asked, ensure_ascii=False).encode()  # halves of characters cannot be said again

@@ -114,7 +114,11 @@ class Ingest:
             )
 
     def _take(self, take: Callable[[bytes], bytes], packed: bytes, gzipped: bool) -> bytes:
-        return take(unpack(packed, self.limits.plain_bytes) if gzipped else packed)
+        try:
+            return take(unpack(packed, self.limits.plain_bytes) if gzipped else packed)
+        except HTTPException as error:
+            refusal = HTTPException(error.status_code, error.detail, error.headers)
+        raise refusal  # the other's traceback holds the whole body, for as long as it is kept
 
 
 def _readable(read: Callable[[bytes], Value], body: bytes) -> Value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prober.evaluator import ingest, pace
+from prober.evaluator import api, ingest, pace
 from prober.evaluator.door import Reason
 from prober.evaluator.tokens import PREFIX, Scope
 from prober.evaluator.verbs import VERBS
@@ -44,4 +44,6 @@ def test_every_limit_is_documented() -> None:
     assert f"{FIELDS:,} parts are looked at" in text
     assert ingest.UNPACKED == 2
     assert "Two bodies at a time are unpacked" in text
+    assert f"1 MiB and {api.VALUES:,} values" in text
+    assert f"the first {api.TOLD} are told" in text
     assert f"`{PREFIX}` and 43 letters" in text
