@@ -31,6 +31,9 @@ VERBS = (
     "budget",
     "prcheck",
     "site",
+    "review",
+    "miss",
+    "feedback",
 )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from prober.document import Strict, Text, did_you_mean
 from prober.errors import ProberError
 from prober.evaluator.counting import Counting
-from prober.evaluator.desk import Answer, Desk
+from prober.evaluator.desk import AS_OF, Answer, Desk
 from prober.evaluator.evaluate import evaluate
 from prober.evaluator.history import History, history
 from prober.evaluator.once import Once
@@ -24,7 +24,7 @@ from prober.slo.sight import Sight, sight
 from prober.slo.window import Window
 
 #: What `tell` says, see `Verb.says`.
-TOLD: Final = {"as_of": "string", "as_of_ms": "integer", "slos": "array"}
+TOLD: Final = {**AS_OF, "slos": "array"}
 
 
 class AboutRequest(Strict):

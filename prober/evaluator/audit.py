@@ -48,6 +48,10 @@ class Kind(StrEnum):
     RELEASE = "release"
     TOKEN = "token"
     RELOAD = "reload"
+    REVIEW = "review"
+    MISS = "miss"
+    FEEDBACK = "feedback"
+    OWNERSHIP = "ownership"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,9 @@ journal, what regions claimed, the audit log, and what alerts have told or wait 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +32,7 @@ from prober.evaluator.desk import Desk
 from prober.evaluator.display import Display
 from prober.evaluator.door import Door
 from prober.evaluator.ingest import Ingest
+from prober.evaluator.ownership import note_owners
 from prober.evaluator.pages.links import SERVED
 from prober.evaluator.pages.served import Served, overview
 from prober.evaluator.porch import Porch
@@ -113,6 +116,7 @@ class Bench:
             journal, self.alerts, self.reload, lambda: self._ingest.trouble, door.refused
         )
         self._app = self._served(self._sitting)
+        self._note_owners(contracts)
 
     @property
     def contracts(self) -> tuple[Contract, ...]:
@@ -157,6 +161,12 @@ class Bench:
             self._before.close()
         self._before = self._sitting  # requests may still ask it
         self._sitting, self._app = sitting, self._served(sitting)
+        self._note_owners(wanted)
+
+    def _note_owners(self, contracts: tuple[Contract, ...]) -> None:
+        """What cannot be noted now is noted with the next set, or the next start."""
+        with contextlib.suppress(ProberError):
+            note_owners(self._audit, contracts, time.time_ns() // 1_000_000)
 
     def _sit(self, contracts: tuple[Contract, ...]) -> _Sitting:
         source = None

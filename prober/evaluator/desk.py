@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from inspect import getdoc
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from prober.document import Document, Strict, did_you_mean
 from prober.errors import ProberError
@@ -28,6 +28,8 @@ from prober.slo.reservation import Reservation
 
 Request = TypeVar("Request", bound=Strict)
 Answer = dict[str, Any]
+#: What answers about a moment say of it, see `Verb.says`.
+AS_OF: Final = {"as_of": "string", "as_of_ms": "integer"}
 
 
 @dataclass(frozen=True, slots=True)

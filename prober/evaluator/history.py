@@ -33,6 +33,11 @@ class Past:
         """Whether enough ran in it to say how it went."""
         return self.judgement.reason is None
 
+    @property
+    def met(self) -> bool | None:
+        """Whether it kept its target; None: too little ran to say."""
+        return self.judgement.met if self.known else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
@@ -102,6 +107,21 @@ def history(counting: Counting, objective: Objective, window: Window, as_of_ms: 
     if rho is not None and rho > CORRELATED:
         valid = effective(valid, len(source.periods(journey, as_of_ms)), rho)
     return History(windows=windows, partial=not over, rho=rho, independent=valid)
+
+
+def gone_by(
+    counting: Counting, objective: Objective, window: Window, as_of_ms: int
+) -> tuple[Past, ...]:
+    """The windows that are over, newest first.
+
+    Raises:
+        SourceUnavailable: counts cannot be had now.
+    """
+    since_ms = counting.source.since(counting.contract.journey)
+    if since_ms is None:
+        return ()
+    spans = _over(counting, window, as_of_ms, since_ms)
+    return tuple(_past(counting, objective, span) for span in spans)
 
 
 def _over(counting: Counting, window: Window, as_of_ms: int, since_ms: int) -> Iterator[Span]:

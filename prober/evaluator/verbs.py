@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from prober.evaluator import decision, notes, owners, touching
+from prober.evaluator import (
+    decision,
+    feedback,
+    misses,
+    notes,
+    owners,
+    reviews,
+    touching,
+)
 from prober.evaluator.desk import Verb
 
 VERBS: Final[Mapping[str, Verb]] = {
@@ -13,4 +21,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     **notes.VERBS,
     **owners.VERBS,
     **touching.VERBS,
+    **feedback.VERBS,
+    **misses.VERBS,
+    **reviews.VERBS,
 }

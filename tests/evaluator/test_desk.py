@@ -13,7 +13,16 @@ from prober.evaluator.verbs import VERBS
 from tests.evaluator.office import Office
 
 #: Whoever may read may ask these; the others add to the audit log.
-READS = {"gate-replay", "override-list", "exclude-list", "mark-list", "budget-reservations"}
+READS = {
+    "gate-replay",
+    "override-list",
+    "exclude-list",
+    "mark-list",
+    "budget-reservations",
+    "reviews",
+    "misses",
+    "feedback-list",
+}
 WRITES = {
     "gate": Scope.GATE,
     "override-grant": Scope.OVERRIDE,
@@ -22,6 +31,9 @@ WRITES = {
     "mark-deploy": Scope.MARK,
     "budget-reserve": Scope.RESERVE,
     "budget-release": Scope.RESERVE,
+    "review-record": Scope.REVIEW,
+    "miss-close": Scope.REVIEW,
+    "feedback-add": Scope.REVIEW,
 }
 
 
