@@ -31,6 +31,7 @@ VERBS = (
     "budget",
     "prcheck",
     "site",
+    "report",
     "review",
     "miss",
     "feedback",

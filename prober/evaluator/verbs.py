@@ -11,6 +11,7 @@ from prober.evaluator import (
     misses,
     notes,
     owners,
+    report,
     reviews,
     touching,
 )
@@ -23,5 +24,6 @@ VERBS: Final[Mapping[str, Verb]] = {
     **touching.VERBS,
     **feedback.VERBS,
     **misses.VERBS,
+    **report.VERBS,
     **reviews.VERBS,
 }

@@ -19,6 +19,7 @@ READS = {
     "exclude-list",
     "mark-list",
     "budget-reservations",
+    "report",
     "reviews",
     "misses",
     "feedback-list",
