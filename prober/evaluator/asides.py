@@ -17,6 +17,7 @@ from prober.evaluator.flakes import Flakes, flakes
 from prober.evaluator.losses import Losses, losses
 from prober.evaluator.plain import exact
 from prober.evaluator.rates import Rates, servers
+from prober.evaluator.recap import NO_RECAP, Recap
 from prober.evaluator.sources import Source
 from prober.slo.alert import alert_window
 from prober.slo.contract import Contract
@@ -30,8 +31,8 @@ _SETTLED_MS: Final = MINUTE_MS
 _CHANGES: Final = 100
 _STEPS: Final = 5
 Answer = TypeVar("Answer")
-#: Says of a contract at a moment what took the most of its budget; may raise SourceUnavailable.
-Worst = Callable[[Contract, int], tuple[str, ...]]
+#: The recap of a contract at a moment; may raise SourceUnavailable.
+Recaps = Callable[[Contract, int], Recap]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +47,7 @@ class Aside:
     losses: Losses | None = None
     #: When what measured changed in the window that alerts guard, oldest first.
     changes: tuple[Change, ...] = ()
-    #: What took the most of the budget, in lines of text.
-    worst: tuple[str, ...] = ()
+    recap: Recap = NO_RECAP
 
     @property
     def notes(self) -> list[str]:
@@ -62,7 +62,7 @@ class Aside:
         comparison, flakes, losses = self.comparison, self.flakes, self.losses
         return {
             "notes": self.notes,
-            "worst": list(self.worst),
+            "recap": self.recap.to_dict(),
             "losses": losses and losses.to_dict(),
             "changes": [_change(change) for change in self.changes[-_CHANGES:]],
             "agreement": comparison and comparison.to_dict(as_of_ms),
@@ -82,7 +82,7 @@ class Asides:
         contracts: Iterable[Contract],
         source: Source,
         backend: Backend | None,
-        worst: Worst = lambda *_: (),
+        recaps: Recaps = lambda *_: NO_RECAP,
     ) -> None:
         """Nothing is asked yet.
 
@@ -90,10 +90,10 @@ class Asides:
             contracts: which.
             source: what knows the runs.
             backend: what knows the servers' metrics; None: nobody said.
-            worst: says what took the most of a budget.
+            recaps: makes them.
         """
         self._contracts, self._source, self._backend = tuple(contracts), source, backend
-        self._worst = worst
+        self._recaps = recaps
         self._comparing = {
             each.name: Comparing(each, view, source, Rates(backend, view.query))
             for each in self._contracts
@@ -109,7 +109,7 @@ class Asides:
         source: Source,
         address: str | None,
         environ: Mapping[str, str] = os.environ,
-        worst: Worst = lambda *_: (),
+        recaps: Recaps = lambda *_: NO_RECAP,
     ) -> Self:
         """With the servers' metrics from where the environment says, or else from an address.
 
@@ -118,7 +118,7 @@ class Asides:
         """
         found = tuple(contracts)
         wanted = any(contract.server_view for contract in found)
-        return cls(found, source, servers(address, environ) if wanted else None, worst)
+        return cls(found, source, servers(address, environ) if wanted else None, recaps)
 
     def close(self) -> None:
         """Close the connections."""
@@ -138,7 +138,7 @@ class Asides:
                 flakes=_told(lambda: flakes(contract, self._source, now_ms)),
                 losses=_told(lambda: self._losses(contract, now_ms - _SETTLED_MS)),
                 changes=_told(lambda: self._changes(contract, now_ms)) or (),
-                worst=_told(lambda: self._worst(contract, now_ms)) or (),
+                recap=_told(lambda: self._recaps(contract, now_ms)) or NO_RECAP,
             )
 
     def _changes(self, contract: Contract, now_ms: int) -> tuple[Change, ...]:

@@ -37,11 +37,11 @@ from prober.evaluator.pages.links import SERVED
 from prober.evaluator.pages.served import Served, overview
 from prober.evaluator.porch import Porch
 from prober.evaluator.promql import PromSource
+from prober.evaluator.recap import recap
 from prober.evaluator.tokens import Scope as TokenScope
 from prober.evaluator.verbs import VERBS
 from prober.evaluator.vitals import Vitals
 from prober.evaluator.web import app
-from prober.evaluator.worst import worst_of
 from prober.journal.journal import Journal
 from prober.journal.tally import rules_of
 from prober.journal.view import View
@@ -182,7 +182,9 @@ class Bench:
         )
         desk = Desk(contracts=contracts, source=board.judges_from, audit=self._audit, verbs=VERBS)
         board.exclusions = _excluded(desk, board)
-        asides = Asides.connect(contracts, board.judges_from, self._address, worst=worst_of(desk))
+        asides = Asides.connect(
+            contracts, board.judges_from, self._address, recaps=partial(recap, desk)
+        )
         board.asides = lambda: asides.found
         display = Display(partial(overview, board, SERVED))
         return _Sitting(contracts, source, board, display, desk, asides)

@@ -57,7 +57,7 @@ def quarterly(chapter: Chapter) -> Plain:
             {"id": name, "question": asked, "answer": answers[name], "decision": ""}
             for name, asked in QUESTIONS.items()
         ],
-        "streak": _streak(chapter),
+        "streak": streak(chapter),
         "next": _next(chapter),
     }
 
@@ -147,7 +147,7 @@ def _policy(chapter: Chapter, quarter: Span) -> Plain:
     }
 
 
-def _streak(chapter: Chapter) -> Plain:
+def streak(chapter: Chapter) -> Plain:
     """Quarters that every objective met, one after the other, up to the last one that is over."""
     window = Calendar(QUARTER, Unit.QUARTER, chapter.zone)
     every: dict[Span, list[bool | None]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from prober.evaluator.about import abouts
@@ -36,11 +36,6 @@ def worst(desk: Desk, contract: Contract, as_of_ms: int) -> tuple[str, ...]:
     about = next(about for about, result in pairs if result is decides)
     spent = Spending(about.counting, decides).attribution(desk.deploys(contract.journey), WITHIN_MS)
     return tuple(_lines(spent)) if spent else ()
-
-
-def worst_of(desk: Desk) -> Callable[[Contract, int], tuple[str, ...]]:
-    """The same of a desk's contracts."""
-    return lambda contract, as_of_ms: worst(desk, contract, as_of_ms)
 
 
 def _lines(spent: Attribution) -> Iterator[str]:

@@ -47,6 +47,8 @@ _COLOURS: Final = {
 PAGES: Final = (
     ("", "Overview"),
     ("regions", "Regions"),
+    ("misses", "Misses"),
+    ("reviews", "Reviews"),
     ("exceptions", "Exceptions"),
     ("dependents", "Dependents"),
 )
@@ -181,6 +183,11 @@ def _vitals(vitals: Mapping[str, int]) -> str:
     )
 
 
+def _exact_share(value: Mapping[str, str] | None) -> str:
+    """A share as answers have it."""
+    return share(None if value is None else Fraction(value["exact"]))
+
+
 def _words(name: object) -> str:
     return str(name).replace("_", " ")
 
@@ -234,6 +241,7 @@ _TEMPLATES.filters.update(
     actions=_actions,
     cells=_cells,
     divisions=_divisions,
+    exact_share=_exact_share,
     figure=lambda value: decimal(value, 1),
     heading_of=lambda kind: _HEADINGS.get(kind, kind),
     minutes=_minutes,

@@ -31,6 +31,18 @@ def exceptions(_: Board, desk: Desk) -> Values:
     }
 
 
+def misses(_: Board, desk: Desk) -> Values:
+    """Every miss, the newest first."""
+    return {"misses": desk.answer("misses", {})["misses"][::-1]}
+
+
+def reviews(_: Board, desk: Desk) -> Values:
+    """What is due, the soonest first, and what was held, the newest first."""
+    found = desk.answer("reviews", {})
+    complaints = desk.answer("feedback-list", {})["feedback"]
+    return {"due": found["due"], "held": found["held"], "feedback": complaints[::-1]}
+
+
 def dependents(board: Board, _: Desk) -> Values:
     """Every contract, with who leans on it."""
     return {"status": board.status(), "alive": True}
@@ -40,6 +52,8 @@ def dependents(board: Board, _: Desk) -> Values:
 LISTINGS: Final[Mapping[str, Callable[[Board, Desk], Values]]] = {
     "regions": regions,
     "exceptions": exceptions,
+    "misses": misses,
+    "reviews": reviews,
     "dependents": dependents,
 }
 

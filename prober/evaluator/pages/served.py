@@ -68,7 +68,7 @@ class Served:
         yield Route("/slo/{name}", self._page(lambda given: self._slos.page(given["name"])))
         yield Route("/run/{key}", self._page(lambda given: self._run(given["key"])))
         yield Route("/card/{name}", self._page(lambda given: self._card(given["name"]), EMBEDDED))
-        for name in ("regions", "exceptions", "dependents"):
+        for name in records.LISTINGS:
             yield Route(f"/{name}", self._page(self._listing(name)))
         yield Route("/evidence/{folder}/{file}", self._evidence)
         yield Route("/trace/{file:path}", self._trace)

@@ -103,6 +103,15 @@ def judge(tmp_path_factory: pytest.TempPathFactory, evidence: Path) -> Iterator[
             {"slo": "checkout", "commit": "3f2c1ab90d", "role": "vp_engineering", "by": "Ada",
              "reason": "the fix itself"},
         ),
+        (
+            "review-record",
+            {"slo": "checkout", "kind": "budget", "by": "sre", "notes": "the payment is flaky"},
+        ),
+        (
+            "feedback-add",
+            {"text": "I could not pay", "start": "2026-01-06T02:00:00Z",
+             "end": "2026-01-06T03:00:00Z"},
+        ),
     ):  # fmt: skip
         there.http.post(f"/api/v1/{verb}", json=body).raise_for_status()
     yield there
@@ -117,7 +126,17 @@ def failed_run(judge: Evaluator, page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("checkout in eu-west-1")
 
 
-PAGES = ["/", "/slo/checkout", "/regions", "/exceptions", "/dependents", "/card/checkout", "run"]
+PAGES = [
+    "/",
+    "/slo/checkout",
+    "/regions",
+    "/misses",
+    "/reviews",
+    "/exceptions",
+    "/dependents",
+    "/card/checkout",
+    "run",
+]
 
 
 def go(judge: Evaluator, page: Page, path: str) -> None:

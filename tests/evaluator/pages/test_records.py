@@ -70,3 +70,32 @@ def test_exceptions_come_newest_first_and_what_was_revoked_stays(
     html = draw("exceptions.html", **found)
     assert "revoked: it was ours" in html
     assert html.count("in force") == 1
+
+
+def test_misses_are_for_everybody_to_see(board: Board, office: Office) -> None:
+    assert "No budget was spent" in draw("misses.html", **records.misses(board, office.desk))
+    body = {"slo": "checkout", "objective": "availability", "window": "rolling", "from": "FULL",
+            "to": "EXHAUSTED", "consumed": "11/10", "reason": None}  # fmt: skip
+    office.desk.audit.append("state", body, office.now_ms)
+    found = records.misses(board, office.desk)
+    html = draw("misses.html", **found)
+    (miss,) = found["misses"]
+    assert "1 of 1 misses want a change" in html
+    assert f"prober miss close {miss['id']}" in html
+    office.ask("miss-close", id=miss["id"], change="a test of the total", kind="test", link="x")
+    html = draw("misses.html", **records.misses(board, office.desk))
+    assert "0 of 1 misses want a change" in html
+    assert "Changed (test): a test of the total" in html
+
+
+def test_reviews_that_are_due_and_what_came_of_others_are_told(
+    board: Board, office: Office
+) -> None:
+    office.ask("review-record", slo="checkout", kind="quarterly", by="sre", notes="it is right")
+    office.ask(
+        "feedback-add", text="too slow", start="2026-07-01T02:00:00Z", end="2026-07-01T03:00:00Z"
+    )
+    html = draw("reviews.html", **records.reviews(board, office.desk))
+    assert "it is right" in html
+    assert "too slow" in html
+    assert "quarterly" in html
