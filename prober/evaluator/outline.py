@@ -24,6 +24,7 @@ from prober.evaluator.daily import ARROWS
 from prober.evaluator.outline_parts import incident, miss, nothing, reviews_due
 from prober.evaluator.outline_quarterly import quarterly
 from prober.evaluator.outline_weekly import weekly
+from prober.slo.state import State
 
 Plain = dict[str, Any]
 
@@ -48,6 +49,11 @@ def _daily(report: Plain) -> Iterator[Block]:
         put(Code(slo["name"]), f" {objective['name']}: ", incident(each))
         for slo, objective in _objectives(report["slos"])
         for each in objective["incidents"]
+    ]
+    found += [
+        put(Code(slo["name"]), f" {objective['name']}: {nothing(objective['day'])}")
+        for slo, objective in _objectives(report["slos"])
+        if not objective["day"]["known"]
     ]
     yield Items(tuple(found)) if found else Line("None.")
     yield from _notes(report["slos"])
@@ -93,7 +99,7 @@ def _sprint(report: Plain) -> Iterator[Block]:
         yield Line(put("Reliability work comes first for ", named, ", by policy."))
     yield Heading("Reliability work, by the budget that it cost")
     work = [_work(each) for each in report["work"]]
-    yield Items(tuple(work), tasks=True) if work else Line("No budget was spent.")
+    yield Items(tuple(work), tasks=True) if work else Line("No failure is known.")
     for title, found in (
         ("Structural changes that misses ask for", _every(report["slos"], "misses", miss)),
         ("Reviews that are overdue", reviews_due(_flat(report["slos"], "reviews"))),
@@ -102,6 +108,7 @@ def _sprint(report: Plain) -> Iterator[Block]:
             yield Heading(title)
             yield Items(tuple(found), tasks=True)
     notes = [put(Code(slo["name"]), f": {note}") for slo in report["slos"] for note in slo["notes"]]
+    notes += _doubts(report["slos"])
     if notes:
         yield Heading("Not known")
         yield Items(tuple(notes))
@@ -121,6 +128,15 @@ def _work(each: Plain) -> Words:
         shipped,
         f"; last {each['last']}",
     )
+
+
+def _doubts(slos: Iterable[Plain]) -> Iterator[Words]:
+    """Budgets of which nobody knows how they stand."""
+    for slo, objective in _objectives(slos):
+        for window in objective["windows"]:
+            if window["state"] == State.UNKNOWN:
+                over = f" {objective['name']} over {window['window']['label']}: "
+                yield put(Code(slo["name"]), over, nothing(window))
 
 
 def _every(slos: Iterable[Plain], key: str, draw: Callable[[Plain], Words]) -> list[Words]:

@@ -47,10 +47,10 @@ def incident(each: Plain) -> Words:
     )
 
 
-def incidents(found: Sequence[Plain]) -> Iterator[Block]:
-    """The dearest of them."""
+def incidents(found: Sequence[Plain], told: Plain) -> Iterator[Block]:
+    """The dearest of a period; where little is known of it, none is no good news."""
     if not found:
-        yield Line("No incident.")
+        yield Line("No incident." if told["known"] else "No incident is known.")
         return
     yield Items(tuple(incident(each) for each in found[:SHOWN]))
     if len(found) > SHOWN:

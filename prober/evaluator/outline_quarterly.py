@@ -64,7 +64,7 @@ def _breach(answer: Plain) -> Iterator[Block]:
             )
         )
         yield from spending(each["spent"])
-        yield from incidents(each["incidents"])
+        yield from incidents(each["incidents"], quarter)
         if each["note"]:
             yield Line(each["note"])
     if answer["misses"]:

@@ -58,16 +58,16 @@ def _chapter(slo: Plain) -> Iterator[Block]:
 def _objective(objective: Plain) -> Iterator[Block]:
     week = objective["week"]
     yield Heading(put(objective["name"], f", {share(objective['target'])}"), 3)
-    good = share(week["compliance"]) if week["known"] else nothing(week)
+    good = f": {share(week['compliance'])} good" if week["known"] else f" is {nothing(week)}"
     yield Line(
-        f"The week: {good} good, {share(week['raw_compliance'])} without exclusions; "
+        f"The week{good}, {share(week['raw_compliance'])} without exclusions; "
         f"{week['bad']} of {week['valid']} bad, {week['silent_failures']} failures silent; "
         f"{share(week['consumed'], 1)} of the budget consumed."
     )
     columns = ("over", "good", "raw", "consumed", "left", "trend", "state")
     yield Table(columns, tuple(map(_window, objective["windows"])))
     yield from spending(objective["spent"])
-    yield from incidents(objective["incidents"])
+    yield from incidents(objective["incidents"], week)
     if objective["note"]:
         yield Line(objective["note"])
 

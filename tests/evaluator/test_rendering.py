@@ -19,6 +19,7 @@ HOSTILE = (
     "[x](https://evil.example) ![y](javascript:alert(3)) <https://evil.example> "
     "https://evil.example www.evil.example **bold** &lt;b&gt; \\` \u202e \x1b[31m\n# head\n- item"
 )
+TITLE = "<b>Checkout</b> | `completes` *now*"
 KINDS = ("daily", "weekly", "sprint", "quarterly")
 READER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
@@ -45,7 +46,7 @@ class Elements(HTMLParser):
 @pytest.fixture
 def hostile(tmp_path: Path) -> Iterator[Hours]:
     """One in which every text that can be is hostile."""
-    there = Hours(tmp_path / "hostile", hourly_contract())
+    there = Hours(tmp_path / "hostile", hourly_contract(title=TITLE))
     there.hours(step=HOSTILE, message=HOSTILE)
     fill(there, HOSTILE)
     yield there
@@ -131,6 +132,7 @@ def test_markdown_is_tables_lists_and_boxes(plain: Hours) -> None:
         ("www.x", r"www\.x"),
         ("2026-06-30T10:00:00Z", "2026-06-30T10:00:00Z"),
         ("&amp; $x$", r"\&amp; \$x\$"),
+        ("<b>x</b>", r"\<b\>x\</b\>"),
     ],
 )
 def test_text_is_escaped_where_markdown_would_act_upon_it(text: str, told: str) -> None:
@@ -146,6 +148,10 @@ def test_code_is_shown_as_it_is(text: str) -> None:
     assert found.tags == {"p": 1, "code": 1}
     table = f"| x |\n|---|\n| {cell(Code(text))} |\n"
     assert Elements(READER.render(table)).text.split()[1:] == text.split()
+
+
+def test_text_is_no_element_in_html() -> None:
+    assert str(html(("<b>x</b>", Code("<i>")))) == "&lt;b&gt;x&lt;/b&gt;<code>&lt;i&gt;</code>"
 
 
 def test_nothing_is_shown_as_nothing_and_a_long_text_is_cut() -> None:

@@ -17,6 +17,7 @@ from prober.evaluator.daily import LONGEST, topic
 from prober.evaluator.subject import last_days, last_quarter
 from prober.slo.moment import iso, moment_ms
 from prober.slo.window import Span
+from tests.evaluator.conftest import Evaluator
 from tests.evaluator.hours import (
     DAY_MS,
     EARLIER,
@@ -419,9 +420,24 @@ def test_a_wrong_request_is_refused(office: Open, request_: dict[str, str], said
     assert said in str(raised.value)
 
 
+def test_an_evaluator_reports_over_http(shared_evaluator: Evaluator) -> None:
+    for verb, request in (
+        ("report", {"kind": "weekly", "format": "md"}),
+        ("misses", {}),
+        ("reviews", {"slo": "checkout"}),
+    ):
+        reply = shared_evaluator.http.post(f"/api/v1/{verb}", json=request)
+        assert reply.status_code == 200, reply.text
+    wrong = shared_evaluator.http.post("/api/v1/report", json={"kind": "yearly"})
+    assert wrong.status_code == 400
+    assert shared_evaluator.http.post("/api/v1/report", json={"kind": "daily"}).json()["topic"] == (
+        "checkout UNKNOWN"
+    )
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_contract_that_never_ran_is_reported_as_unknown(office: Open, kind: str) -> None:
     found = office().report(kind, format="md")
     assert found["slos"][0]["state"] == "UNKNOWN"
-    assert "UNKNOWN" in found["text"] or kind == "sprint"
-    assert "100%" not in found["text"]
+    assert "UNKNOWN: no run" in found["text"]
+    assert not any(good in found["text"] for good in ("100%", "No incident.", "None.", " good, –"))
