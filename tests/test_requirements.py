@@ -27,7 +27,7 @@ from tests.test_docs import code, page, rows, section
 REQUIREMENTS = "## What is asked for"
 COMPLAINTS = "## What users of others complain of"
 #: Of Prober, which come later.
-PARTS = {"notifications", "dashboard", "reports"}
+PARTS = {"notifications", "dashboard"}
 HERE = Path("tests/complaints")
 
 
