@@ -2,23 +2,30 @@
 
 Every beginning and end is an entry of the audit log, and a restart reads them back. An entry that
 cannot be written waits: a full disk silences no alert. What only waits for its guards was never
-told and is not kept.
+told and is not kept. Since when an alert is quiet, and a budget better, is kept in a file beside
+the log: without it a restart would put their end off.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Final, NamedTuple, Self
 
 from prober.evaluator.audit import AuditLog, Entry, Kind
+from prober.evaluator.audit import replace as put
 from prober.evaluator.notices import Key, Notice
 from prober.evaluator.result import Result
+from prober.model import canonical
 from prober.slo.alert import Standing, settled
 from prober.slo.contract import Contract
 from prober.slo.state import State
 
+#: Its name beside the log.
+PATIENCE: Final = "patience.json"
 #: Phases of an alert. Only the last two are told.
 PENDING: Final = "pending"
 FIRING: Final = "firing"
@@ -64,6 +71,8 @@ class Memory:
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     #: Since when a budget stands better than was told.
     _better: dict[Budget, int] = field(default_factory=dict)
+    #: The file beside the log, as it was written last.
+    _patience: str = ""
     #: Entries that the log could not take.
     _unwritten: list[tuple[Kind, Mapping[str, Any], int]] = field(default_factory=list)
 
@@ -82,6 +91,7 @@ class Memory:
                 body = entry.body
                 budget = Budget(body["slo"], body["objective"], body["window"])
                 memory.states[budget] = State(body["to"])
+        memory._take_up()
         return memory
 
     def take(self, notice: Notice, at_ms: int, began_ms: int | None = None) -> None:
@@ -155,6 +165,36 @@ class Memory:
         while self._unwritten:
             self.audit.append(*self._unwritten[0])
             del self._unwritten[0]
+        self._wait_on()
+
+    def _wait_on(self) -> None:
+        """Keep since when alerts are quiet and budgets better, and for how long it takes."""
+        quiet = [
+            (*key, alert.quiet_ms, alert.notice.hold_ms)
+            for key, alert in self.alerts.items()
+            if alert.quiet_ms is not None
+        ]
+        better = [(*budget, since_ms) for budget, since_ms in self._better.items()]
+        patience = canonical({"quiet": sorted(quiet), "better": sorted(better)})
+        if patience != self._patience:
+            with contextlib.suppress(OSError):  # what is lost with it is an hour at most
+                put(self.audit.path.with_name(PATIENCE), patience)
+                self._patience = patience
+
+    def _take_up(self) -> None:
+        """Inverse of `_wait_on`; what is not known begins anew."""
+        try:
+            said = json.loads(self.audit.path.with_name(PATIENCE).read_text())
+            quiet = {Key(*key): (int(ms), int(hold_ms)) for *key, ms, hold_ms in said["quiet"]}
+            better = {Budget(*budget): int(since_ms) for *budget, since_ms in said["better"]}
+        except (OSError, ValueError, TypeError, KeyError):
+            return
+        for key, (since_ms, hold_ms) in quiet.items():
+            alert = self.alerts.get(key)
+            if alert and since_ms >= alert.since_ms:
+                notice = replace(alert.notice, hold_ms=hold_ms)
+                self.alerts[key] = replace(alert, notice=notice, quiet_ms=since_ms)
+        self._better = {budget: ms for budget, ms in better.items() if budget in self.states}
 
     def _tell(self, phase: str, notice: Notice, at_ms: int, more: Mapping[str, Any]) -> None:
         body = {"severity": notice.severity, "text": notice.text, "facts": notice.facts, **more}

@@ -179,6 +179,30 @@ def test_a_restart_tells_nothing_again(bench: Callable[..., Bench]) -> None:
     assert watch.told().count(("resolved", "page-fast")) == 1
 
 
+def test_a_restart_puts_no_end_off(bench: Callable[..., Bench]) -> None:
+    """Ten minutes after its last failure has left the short lookback, as without restarts."""
+    watch = bench(outage(0, 10))
+    for minute in range(46):
+        watch.at(minute)
+        watch.restart()
+    (end,) = [
+        entry.at_ms
+        for entry in watch.audit.entries("alert")
+        if (entry.body["phase"], entry.body["rule"]) == ("resolved", "page-fast")
+    ]
+    assert end == NOON_MS + 30 * MINUTE_MS + LAG_MS
+
+
+def test_a_restart_puts_no_better_state_off(bench: Callable[..., Bench]) -> None:
+    failing = {"eu": [1, 21, 41, 81, 101]}
+    watch = bench(failing, text={"window": "1h", "target": "81.5%"})
+    watch.until(61, step=10)
+    for minute in range(62, 123):
+        watch.at(minute)
+        watch.restart()
+    assert watch.told("state")[2:] == [("CAUTION", "FULL")]
+
+
 def test_one_failing_region_is_a_ticket_that_names_it(bench: Callable[..., Bench]) -> None:
     watch = bench({"eu": range(1, 30, 5)})
     assert not any(alert.firing for alert in watch.at(11).alerts)
