@@ -28,6 +28,8 @@ DESTINATION: Final = "prober.destination"
 SIGNAL: Final = "prober.signal"
 REASON: Final = "prober.reason"
 REFERENCE: Final = "prober.reference"
+CHANNEL: Final = "prober.channel"
+WAY: Final = "prober.way"
 SYNTHETIC: Final = "user_agent.synthetic.type"
 ATTEMPT: Final = "prober.attempt"
 KIND: Final = "prober.kind"
@@ -251,6 +253,21 @@ ACCESS_REFUSED: Final = Metric(
     "prober.access.refused", "counter", "{request}",
     "Requests that the evaluator refused at its door, by why; docs/api.md has the reasons",
     (REASON,),
+)  # fmt: skip
+NOTIFICATIONS_WAITING: Final = Metric(
+    "prober.notifications.waiting", "gauge", "{alert}",
+    "Alerts that began or ended and that a way of a channel has not acknowledged",
+    (CHANNEL, WAY),
+)  # fmt: skip
+NOTIFICATIONS_AGE: Final = Metric(
+    "prober.notifications.age", "gauge", "s",
+    "Age of the oldest of them, 0 when none",
+    (CHANNEL, WAY),
+)  # fmt: skip
+NOTIFICATIONS_FAILING: Final = Metric(
+    "prober.notifications.failing", "gauge", "{way}",
+    "1 when a way of a channel refused the last attempt, 0 when it did not",
+    (CHANNEL, WAY),
 )  # fmt: skip
 SLO_COMPLIANCE: Final = Metric(
     "prober.slo.compliance", "gauge", "1",

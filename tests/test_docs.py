@@ -26,6 +26,11 @@ from prober.cli.run import EXIT
 from prober.config import Region, load_region
 from prober.conventions import prometheus_name
 from prober.errors import InputError
+from prober.evaluator import channels
+from prober.evaluator.channels import ChannelsKeys
+from prober.evaluator.message import Message
+from prober.evaluator.rehearsal import rehearsal
+from prober.evaluator.webhook import KEY, SIGNATURE
 from prober.journey import PARAMETERS, journey
 from prober.model import (
     TARGET_CAUSES,
@@ -354,6 +359,20 @@ def test_every_key_of_a_contract_is_documented() -> None:
     assert needed - written == set()
 
 
+def test_every_key_of_the_channels_is_documented_and_no_other() -> None:
+    found = {key.replace("channels[].", "channels.<name>[].") for key, _ in keys(ChannelsKeys)}
+    assert sorted(named(section(page("alerts.md"), "## Channels"))) == sorted(found)
+
+
+def test_every_field_of_a_message_is_documented() -> None:
+    text = section(page("alerts.md"), "### Webhooks")
+    (of_headers, of_fields) = text.split("| field of a message |")
+    assert {KEY, SIGNATURE} == set(named(of_headers))
+    told = Message.of([rehearsal("oncall", 0)], "http://prober.example").to_dict()
+    assert set(named(of_fields)) == set(told)
+    assert set(told["alerts"][0]) <= set(code(of_fields))
+
+
 def otel_rows() -> list[Any]:
     found = rows(section(page("regions.md"), "## Destinations"))
     return [pytest.param(*map(str.strip, code(row[0]) + code(row[1])), id=row[0]) for row in found]
@@ -398,6 +417,11 @@ def test_a_yaml_example_loads(block: Block, tmp_path: Path) -> None:
     if keys_of.get("kind") == "Policy":
         (tmp_path / "policy.yaml").write_text(block.text)
         assert policy_format.load(tmp_path / "policy.yaml").name
+        return
+    if "channels" in keys_of:
+        (tmp_path / "channels.yaml").write_text(block.text)
+        address = {"PAYMENTS_CHAT": "json://chat.example/token"}
+        assert channels.load(tmp_path / "channels.yaml", filled(block) | address).ways
         return
     file = tmp_path / f"{keys_of['region']}.yaml"
     file.write_text(block.text)

@@ -68,6 +68,7 @@ def healthy() -> Fleet:
             fleet |= ran(region, journey, every_s)
         fleet |= queued(region, lambda _: 0)
     fleet[names.ALERTS_LOOKED, ()] = lambda at_s: at_s - 15
+    fleet[names.NOTIFICATIONS_FAILING, labels(**WAY)] = lambda at_s: at_s // 30 % 4 // 3
     for journey in PERIODS:
         fleet[names.SLO_COVERAGE, labels(prober_slo=journey, prober_window="30d")] = lambda _: 1
     return fleet
@@ -177,6 +178,7 @@ def refilled(fleet: Fleet) -> Fleet:
 
 EU: Mapping[str, str] = {"prober_region": "eu"}
 LOGIN: Mapping[str, str] = {"prober_region": "eu", "prober_journey": "login"}
+WAY: Mapping[str, str] = {"prober_channel": "oncall", "prober_way": "webhook"}
 LOGS: Mapping[str, str] = {**EU, "prober_destination": "main", "prober_signal": "logs"}
 
 
@@ -223,6 +225,13 @@ FAULTS = [
         "ProberAlertsNotJudged",
         {},
         3 * 60,
+    ),
+    Fault(
+        "a way of telling people refuses",
+        changed(names.NOTIFICATIONS_FAILING, after(1), **WAY),
+        "ProberPeopleNotTold",
+        WAY,
+        6 * 60,
     ),
     Fault(
         "a destination takes nothing any more",

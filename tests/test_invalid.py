@@ -11,6 +11,7 @@ import pytest
 from prober import discovery
 from prober.config import check_region, load_region
 from prober.errors import InputError
+from prober.evaluator import channels
 from prober.journey import Journey
 from prober.slo import format as contract_format
 
@@ -62,6 +63,13 @@ def test_a_wrong_contract_gives_one_clear_line(path: Path) -> None:
         raise InputError(contract_format.check(contract_format.load(path), [CHECKOUT]))
 
     assert complaint(path.parent, load) == expected(path)
+
+
+@pytest.mark.parametrize("path", files("channels"))
+def test_wrong_channels_give_one_clear_line(path: Path) -> None:
+    message = complaint(path.parent, lambda: channels.load(path, ENVIRON))
+    assert message == expected(path)
+    assert not any(value in message for value in ENVIRON.values())
 
 
 @pytest.mark.parametrize("path", files("journeys"))

@@ -27,6 +27,8 @@ VERBS = (
     "exclude",
     "mark",
     "token",
+    "silence",
+    "channels",
     "slo",
     "budget",
     "prcheck",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from prober.cli.inputs import JOURNEYS, REGIONS, Journeys, Regions
+from prober.cli.where import Channels
+from prober.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +29,10 @@ _WRONG = 2
 def command(
     journeys: Journeys = JOURNEYS,
     regions: Regions = REGIONS,
+    channels: Channels = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object, nothing else.")] = False,
 ) -> None:
-    """Load all journeys, contracts and regions, and say what their schedule can tell.
+    """Load all journeys, contracts, regions and channels, and say what their schedule can tell.
 
     Exit code: 0 when everything fits, warnings or not; 2 with a line for every problem.
     """
@@ -38,8 +42,11 @@ def command(
     from prober.slo.lint import lint_all
 
     inputs = read_inputs(journeys, regions)
+    told, problems = _channels(inputs, channels)
+    if problems:
+        raise InputError(problems)
     periods = inputs.periods
-    found = _findings(inputs, periods)
+    found = _findings(inputs, periods) | {"channels": told}
     found["lints"] = lints = [_lint(each) for each in lint_all(inputs.contracts, periods)]
     errors = [row for row in lints if row["severity"] == "error"]
     print(dumps(found, indent=2) if json else _text(found))
@@ -47,6 +54,18 @@ def command(
         print(_line(row), file=sys.stderr)
     if errors:
         raise typer.Exit(_WRONG)
+
+
+def _channels(inputs: Inputs, path: Path | None) -> tuple[dict[str, Any], list[Problem]]:
+    """Who is told, and of what nobody is; what is wrong with routes."""
+    from prober.evaluator.channels import load
+
+    found = load(path)
+    told = {
+        "names": {name: [way.id.way for way in ways] for name, ways in found.ways.items()},
+        "warnings": [str(problem) for problem in found.unheard(inputs.contracts)],
+    }
+    return told, found.check(inputs.contracts)
 
 
 def _load(region: Region, inputs: Inputs) -> Fraction:
@@ -166,6 +185,7 @@ def _text(found: dict[str, Any]) -> str:
     lines += ["", *(_objective(row) for row in found["objectives"])]
     warnings = [_line(row) for row in found["lints"] if row["severity"] == "warning"]
     warnings += [line for row in found["regions"] for line in row["warnings"]]
+    warnings += found["channels"]["warnings"]
     if warnings:
         lines += ["", *(f"  warning: {line}" for line in warnings)]
     return "\n".join(lines)

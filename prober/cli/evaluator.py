@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prober.cli.logs import Form, LogFormat
+from prober.cli.where import Channels
 
 if TYPE_CHECKING:
     from prober.evaluator.evaluator import Settings
 
 #: From being told to end to the end, whatever still goes on.
 END_S = 29.0
-
 
 Contracts = Annotated[Path, typer.Option(help="Directory of *.slo.yaml files.")]
 Data = Annotated[Path, typer.Option(help="Directory of its journal.")]
@@ -31,6 +31,9 @@ Evidence = Annotated[
         help="Directory in which an agent keeps screenshots and traces; everybody who sees the "
         "pages may read them. Repeat for more."
     ),
+]
+Public = Annotated[
+    str | None, typer.Option(help="Where people find it, for links; where it listens.")
 ]
 Protect = Annotated[
     bool, typer.Option("--protect-reads", help="Ask for a token to look at pages, too.")
@@ -46,15 +49,17 @@ def command(
     listen: Listen = "127.0.0.1:8750",
     source: Source = None,
     evidence: Evidence = None,
+    channels: Channels = None,
+    url: Public = None,
     protect_reads: Protect = False,
     limits: Limits = 1,
     log_format: LogFormat = Form.TEXT,
 ) -> None:
-    """Receive the runs of all regions by OTLP, judge the contracts, and serve the status page.
+    """Receive the runs of all regions by OTLP, judge the contracts, tell of alerts, serve a page.
 
     Senders must show the token in PROBER_TOKEN, or in the file that PROBER_TOKEN_FILE names, or one
     made by `prober token create`; only a loopback address can do without one. SIGHUP, or POST
-    /-/reload, has it read the contracts again. GET /api/v1/openapi.json describes its API.
+    /-/reload, has it read its files again. GET /api/v1/openapi.json describes its API.
     """
     from prober.cli import logs, signals
     from prober.evaluator.evaluator import Settings
@@ -75,6 +80,8 @@ def command(
         limits=limits,
         source=source,
         evidence=tuple(evidence or ()),
+        channels=channels,
+        url=url,
     )
     asyncio.run(_serve(settings))
 

@@ -15,4 +15,7 @@ Journal = Annotated[
     typer.Option(help="Answer from this journal, or its directory, without an evaluator."),
 ]
 Contracts = Annotated[Path, typer.Option(help="Directory of *.slo.yaml files, with --journal.")]
+Channels = Annotated[
+    Path | None, typer.Option(help="Who is told of alerts; channels.yaml, if it is there.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Everything, exact, as JSON.")]

@@ -52,6 +52,8 @@ class Kind(StrEnum):
     MISS = "miss"
     FEEDBACK = "feedback"
     OWNERSHIP = "ownership"
+    SILENCE = "silence"
+    SILENCE_END = "silence-end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

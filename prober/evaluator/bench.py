@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from prober.evaluator.artefacts import Artefacts
 from prober.evaluator.asides import Asides
 from prober.evaluator.audit import AUDIT, AuditLog, Kind, by_token
 from prober.evaluator.board import Board, Claims
+from prober.evaluator.channels import Channels
 from prober.evaluator.desk import Desk
 from prober.evaluator.display import Display
 from prober.evaluator.door import Door
@@ -36,6 +37,7 @@ from prober.evaluator.ownership import note_owners
 from prober.evaluator.pages.links import SERVED
 from prober.evaluator.pages.served import Served, overview
 from prober.evaluator.porch import Porch
+from prober.evaluator.post import Post, silence_line
 from prober.evaluator.promql import PromSource
 from prober.evaluator.recap import recap
 from prober.evaluator.tokens import Scope as TokenScope
@@ -50,7 +52,9 @@ from prober.slo.contract import Contract
 from prober.slo.difference import differences
 from prober.slo.exclusion import Exclusion
 
-Read = Callable[[], tuple[Contract, ...]]
+#: Contracts, and who is told of them.
+Files = tuple[tuple[Contract, ...], Channels]
+Read = Callable[[], Files]
 _logger = logging.getLogger(__name__)
 
 
@@ -77,12 +81,13 @@ class Bench:
 
     def __init__(
         self,
-        contracts: tuple[Contract, ...],
+        files: Files,
         read: Read,
         journal: Journal,
         view: View,
         data: Path,
         *,
+        url: str,
         door: Door,
         source: str | None = None,
         evidence: tuple[Path, ...] = (),
@@ -90,11 +95,12 @@ class Bench:
         """Judge by some contracts.
 
         Args:
-            contracts: those in force.
-            read: them as their files are later on; raises InputError.
+            files: those in force.
+            read: them as they are later on; raises InputError.
             journal: takes records in.
             view: the same journal.
             data: directory of the audit log.
+            url: where people find the evaluator, for links.
             door: lets in who may write and read.
             source: address of a PromQL backend to judge from; None: the journal.
             evidence: directories of files that agents kept of runs.
@@ -103,6 +109,7 @@ class Bench:
             InputError: the address cannot be used.
         """
         self._read, self._view, self._address, self._door = read, view, source, door
+        contracts, self._channels = files
         self._journal, self._audit = journal, AuditLog(data / AUDIT)
         self._artefacts = Artefacts(evidence)
         self._claims = Claims()
@@ -110,13 +117,22 @@ class Bench:
         self.reload = Reload(self._renew)
         self._before: _Sitting | None = None
         self._sitting = self._sit(contracts)
-        board, judged_from = self._sitting.board, self._sitting.desk.source
-        self.alerts = Alerts.restore(contracts, judged_from, self._audit, board.exclusions)
+        self.alerts = self._restored(self._sitting)
+        self.post = Post(self._audit, data, self._channels, contracts, url.rstrip("/"))
         self.vitals = Vitals(
-            journal, self.alerts, self.reload, lambda: self._ingest.trouble, door.refused
+            journal, self.alerts, self.reload, self.post, self._untaken, door.refused
         )
         self._app = self._served(self._sitting)
         self._note_owners(contracts)
+
+    def _untaken(self) -> str:
+        """Why the last records could not be kept; empty when they could."""
+        return self._ingest.trouble
+
+    def _restored(self, sitting: _Sitting) -> Alerts:
+        """Alerts as they were when the evaluator last ended."""
+        judges, board = sitting.desk.source, sitting.board
+        return Alerts.restore(sitting.contracts, judges, self._audit, board.exclusions)
 
     @property
     def contracts(self) -> tuple[Contract, ...]:
@@ -128,10 +144,22 @@ class Bench:
         await self._app(scope, receive, send)
 
     def close(self) -> None:
-        """Close the connections to backends."""
+        """Tell nobody any more, and close the connections to backends."""
+        self.post.stop()
         for sitting in (self._before, self._sitting):
             if sitting:
                 sitting.close()
+
+    def look(self, now_ms: int) -> None:
+        """Judge alerts, and have people told; slow.
+
+        Raises:
+            ProberError: what is to be told cannot be written down.
+        """
+        try:
+            self.alerts.look(now_ms)
+        finally:
+            self.post.carry_on()
 
     def look_aside(self, now_ms: int) -> None:
         """Find out what is shown beside judgements; slow."""
@@ -142,12 +170,16 @@ class Bench:
         return self._sitting.display.keep()
 
     async def _renew(self) -> Iterable[str]:
-        """Read the contracts again and judge by them, if all are right; what changed."""
-        wanted = await asyncio.to_thread(self._read)
+        """Read the files again and go by them, if all are right; what changed."""
+        wanted, channels = await asyncio.to_thread(self._read)
         changed = list(differences(self.contracts, wanted))
         if changed:
             await asyncio.to_thread(self._take_over, wanted)
-        return changed
+        told = list(self._channels.differences(channels))
+        if changed or told:
+            self._channels = channels
+            await asyncio.to_thread(self.post.go_by, wanted, channels)
+        return [*changed, *told]
 
     def _take_over(self, wanted: tuple[Contract, ...]) -> None:
         sitting = self._sit(wanted)
@@ -191,6 +223,7 @@ class Bench:
 
     def _served(self, sitting: _Sitting) -> ASGIApp:
         sitting.board.alerts = lambda: self.alerts.groups
+        sitting.board.silences = self.post.silenced
         reload = Route("/-/reload", self._asked, methods=["POST"])
         routes = [*self._ingest.routes(), *Api(sitting.desk, self._door).routes(), reload]
         served = Served(sitting.board, sitting.desk, self._artefacts, sitting.display)
@@ -215,14 +248,23 @@ class Bench:
             _logger.error("that files were read again could not be noted: %s", error)
 
     def _trouble(self) -> str:
-        problems = self.reload.problems
-        if not problems:
-            return ""
-        more = f", and {len(problems) - 1} more" if problems[1:] else ""
-        return (
-            "The contracts as they are now were refused, those of before are in force: "
-            f"{problems[0]}{more}."
-        )
+        return " ".join([*self._refused(), *self._unheard()])
+
+    def _refused(self) -> Iterator[str]:
+        """Why files are not in force."""
+        if problems := self.reload.problems:
+            more = f", and {len(problems) - 1} more" if problems[1:] else ""
+            yield (
+                "The files as they are now were refused, those of before are in force: "
+                f"{problems[0]}{more}."
+            )
+
+    def _unheard(self) -> Iterator[str]:
+        """Of what nobody is told, by mishap or by intent."""
+        if troubles := list(self.post.troubles()):
+            yield f"Not told: {'; '.join(troubles)}."
+        for silence, until_ms in self.post.silenced(time.time_ns() // 1_000_000):
+            yield silence_line(silence, until_ms)
 
 
 def _note(journal: Journal) -> str:

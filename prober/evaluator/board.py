@@ -26,6 +26,7 @@ from prober.model import Outcome
 from prober.slo.contract import Contract
 from prober.slo.exclusion import Exclusion
 from prober.slo.moment import iso
+from prober.slo.silence import Silence
 from prober.slo.state import URGENCY, State
 from prober.units import MINUTE_MS
 
@@ -141,6 +142,8 @@ class Status:
     alerts: tuple[Group, ...] = ()
     #: By contract: what is shown beside its judgement, as of the last look.
     asides: Mapping[str, Aside] = field(default_factory=dict)
+    #: Those that hold, each with its end.
+    silences: tuple[tuple[Silence, int], ...] = ()
 
     def aside(self, slo: str) -> Aside:
         """What is shown beside the judgement of a contract."""
@@ -170,6 +173,10 @@ class Status:
             "as_of": iso(self.as_of_ms),
             "as_of_ms": self.as_of_ms,
             "alerts": [group.to_dict() for group in self.alerts],
+            "silences": [
+                silence.to_dict() | {"until": iso(until_ms), "until_ms": until_ms}
+                for silence, until_ms in self.silences
+            ],
             "slos": [
                 plain.evaluation(each) | self.aside(each.contract.name).to_dict(self.as_of_ms)
                 for each in self.evaluations
@@ -198,6 +205,8 @@ class Board:
     alerts: Callable[[], tuple[Group, ...]] = tuple
     #: What is shown beside judgements, by contract.
     asides: Callable[[], Mapping[str, Aside]] = dict
+    #: The silences that hold at a moment, each with its end.
+    silences: Callable[[int], Iterable[tuple[Silence, int]]] = lambda _: ()
     #: What is judged from; None: the journal.
     source: Source | None = None
     _status: Status | None = None
@@ -230,6 +239,7 @@ class Board:
                 note=" ".join(filter(None, (self.note, self.trouble()))),
                 alerts=self.alerts(),
                 asides=self.asides(),
+                silences=tuple(self.silences(now_ms)),
             )
 
     @property

@@ -17,7 +17,9 @@ from starlette.types import ASGIApp
 
 from prober.access import bracketed, is_loopback, listen
 from prober.errors import InputError, JournalCorrupt, ProberError, Problem
-from prober.evaluator.bench import Bench
+from prober.evaluator.bench import Bench, Files
+from prober.evaluator.channels import Channels
+from prober.evaluator.channels import load as load_channels
 from prober.evaluator.display import EVERY_S
 from prober.evaluator.door import Door
 from prober.evaluator.tokens import TOKENS, TokenFile
@@ -62,6 +64,10 @@ class Settings:
     source: str | None = None
     #: Where agents on this machine, or on a shared disk, keep evidence.
     evidence: tuple[Path, ...] = ()
+    #: Who is told of alerts; None: `channels.yaml`, if it is there.
+    channels: Path | None = None
+    #: Where people find it, for links; None: where it listens.
+    url: str | None = None
 
 
 async def serve(
@@ -77,17 +83,17 @@ async def serve(
         settings: see there.
         ready: is given one line as soon as requests are answered.
         stop: ends it.
-        reload: set it to have the contracts read again.
+        reload: set it to have contracts and channels read again.
 
     Raises:
-        InputError: a contract does not load, or there is none.
+        InputError: a contract or the channels do not load, or there is no contract.
         JournalLocked: another process uses the data directory.
         ProberError: the address cannot be had, or would let anybody write.
     """
-    contracts = judged(settings.contracts)
+    files = contracts, _ = _read(settings)
     door = _door(settings)
     listener = listen(settings.host, settings.port, "--listen")
-    with listener, _benched(settings, contracts, door) as (journal, bench):
+    with listener, _benched(settings, files, door, _url(listener)) as (journal, bench):
         bench.reload.asked = reload
         chores = [_beat(bench), _keep(journal), _watch(bench), bench.reload.serve()]
         chores += [_look_aside(bench), _keep_display(bench), _heed_damage(journal, stop)]
@@ -99,11 +105,16 @@ async def serve(
             await bench.reload.stop()
             for task in tasks:
                 task.cancel()
-        if journal.damage:
-            raise JournalCorrupt(
-                f"{journal.path}: {journal.damage}, start the evaluator again: it will set the "
-                "journal aside and go on from the newest backup"
-            )
+        _tell_damage(journal)
+
+
+def _tell_damage(journal: Journal) -> None:
+    """Raises JournalCorrupt when that is why the evaluator ends."""
+    if journal.damage:
+        raise JournalCorrupt(
+            f"{journal.path}: {journal.damage}, start the evaluator again: it will set the "
+            "journal aside and go on from the newest backup"
+        )
 
 
 def judged(directory: Path) -> tuple[Contract, ...]:
@@ -116,6 +127,25 @@ def judged(directory: Path) -> tuple[Contract, ...]:
         return contracts
     what = "there is no *.slo.yaml in it" if directory.is_dir() else "there is no such directory"
     raise InputError([Problem(str(directory), 0, "", what, "name one with contracts")])
+
+
+def _read(settings: Settings) -> Files:
+    """Contracts, and who is told of them; raises InputError with all that is wrong."""
+    problems: list[Problem] = []
+    contracts: tuple[Contract, ...] = ()
+    channels = Channels()
+    try:
+        contracts = judged(settings.contracts)
+    except InputError as error:
+        problems += error.problems
+    try:
+        channels = load_channels(settings.channels)
+    except InputError as error:
+        problems += error.problems
+    problems += channels.check(contracts)
+    if problems:
+        raise InputError(problems)
+    return contracts, channels
 
 
 def _door(settings: Settings) -> Door:
@@ -151,18 +181,19 @@ def _url(listener: socket.socket) -> str:
 
 @contextlib.contextmanager
 def _benched(
-    settings: Settings, contracts: tuple[Contract, ...], door: Door
+    settings: Settings, files: Files, door: Door, url: str
 ) -> Iterator[tuple[Journal, Bench]]:
     path = settings.data / JOURNAL
-    journal = Journal.open(path, rules_of(contracts), whole=True)
+    journal = Journal.open(path, rules_of(files[0]), whole=True)
     view = View.open(path, journal.condemn)
     try:
         bench = Bench(
-            contracts,
-            partial(judged, settings.contracts),
+            files,
+            partial(_read, settings),
             journal,
             view,
             settings.data,
+            url=settings.url or url,
             door=door,
             source=settings.source,
             evidence=settings.evidence,
@@ -273,7 +304,7 @@ async def _watch(bench: Bench) -> None:
     """What begins and ends is told; whatever is in the way, the next look comes."""
     while True:
         try:
-            await asyncio.to_thread(bench.alerts.look, time.time_ns() // 1_000_000)
+            await asyncio.to_thread(bench.look, time.time_ns() // 1_000_000)
         except ProberError as error:
             _logger.error("what alerts tell could not be written down: %s", error)
         except Exception:

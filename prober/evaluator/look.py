@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from prober.evaluator.counting import Counting
 from prober.evaluator.evaluate import evaluate
@@ -13,6 +13,7 @@ from prober.evaluator.memory import Alert, Memory
 from prober.evaluator.notices import Key, Notice, Presence, notices
 from prober.evaluator.once import Once
 from prober.evaluator.result import Evaluation, Result
+from prober.evaluator.scene import RECENT_MS, newest_bad, scene
 from prober.evaluator.sources import Measure
 from prober.evaluator.wording import why
 from prober.journal.tally import rules_of
@@ -78,7 +79,10 @@ class Look:
         for result in found.results:
             if not result.note:
                 self.memory.settle(self.contract, result, self.now_ms)
-        return self._advised(found), incidents
+        advised = self._advised(found)
+        for body in self.memory.unseen(self.contract.name):
+            body["seen"] = self._scene(found, advised, incidents, body["objective"])
+        return advised, incidents
 
     def alerts(self) -> list[Alert]:
         """The contract's alerts that fire or wait, those that fire first."""
@@ -125,6 +129,26 @@ class Look:
             for alert in self.alerts()
             if alert.notice.key.objective == objective and alert.began_ms is not None
         ]
+
+    def _scene(
+        self,
+        found: Evaluation,
+        advised: Advised,
+        incidents: Iterable[Incident],
+        objective: str,
+    ) -> dict[str, Any]:
+        """What there is to see of an objective, or of the contract."""
+        cost = next((each for each in incidents if each.objective == objective), None)
+        span = Span(self.as_of_ms - RECENT_MS, self.as_of_ms)
+        measure = self._counting(objective).measure if objective else None
+        return scene(
+            found,
+            advised,
+            objective,
+            incident=cost.text if cost else None,
+            cost=cost.episode.consumed if cost else None,
+            run=newest_bad(self.once.source, measure, span) if measure else None,
+        )
 
     def _quiet(self, alert: Alert) -> int:
         """For how long nothing has spoken for an alert."""

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Final, NamedTuple, Self
 
 from prober.evaluator.audit import AuditLog, Entry, Kind
-from prober.evaluator.audit import replace as put
 from prober.evaluator.notices import Key, Notice
 from prober.evaluator.result import Result
+from prober.evaluator.whole import replace as put
 from prober.model import canonical
 from prober.slo.alert import Standing, settled
 from prober.slo.contract import Contract
@@ -74,7 +74,7 @@ class Memory:
     #: The file beside the log, as it was written last.
     _patience: str = ""
     #: Entries that the log could not take.
-    _unwritten: list[tuple[Kind, Mapping[str, Any], int]] = field(default_factory=list)
+    _unwritten: list[tuple[Kind, dict[str, Any], int]] = field(default_factory=list)
 
     @classmethod
     def restore(cls, audit: AuditLog) -> Self:
@@ -128,7 +128,8 @@ class Memory:
             consumed: share of the budget that its incident took; None: there was none.
         """
         if alert.firing:
-            self._tell(RESOLVED, alert.notice, at_ms, {"consumed": _exact(consumed)})
+            since = {"since_ms": alert.since_ms, "began_ms": alert.began_ms}
+            self._tell(RESOLVED, alert.notice, at_ms, {"consumed": _exact(consumed), **since})
             self._count(alert.notice.key, consumed)
         del self.alerts[alert.notice.key]
 
@@ -155,6 +156,12 @@ class Memory:
             self.states[budget] = state
         if state is result.state:
             self._better.pop(budget, None)
+
+    def unseen(self, slo: str) -> Iterator[dict[str, Any]]:
+        """The bodies of what is new about a contract, for what was seen to be put beside it."""
+        for _, body, _ in self._unwritten:
+            if body["slo"] == slo and "seen" not in body:
+                yield body
 
     def write(self) -> None:
         """Put into the log what is new.

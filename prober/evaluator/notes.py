@@ -98,7 +98,7 @@ def grant(desk: Desk, request: Mapping[str, Any]) -> Answer:
     """Let one commit pass the gate of an SLO in the state it is in now."""
     asked, now_ms = read(request, GrantRequest), desk.clock()
     contract = desk.contract(asked.slo)
-    _known("role", asked.role, contract.policy.ranks)
+    known("role", asked.role, contract.policy.ranks)
     (evaluation,) = desk.evaluate([contract], now_ms)
     stands = Stands(evaluation, desk.source).stands()
     override = Override(
@@ -136,12 +136,12 @@ def overrides(desk: Desk, request: Mapping[str, Any]) -> Answer:
 def exclude(desk: Desk, request: Mapping[str, Any]) -> Answer:
     """Exclude a time; what that gives back is told at once."""
     asked, now_ms = read(request, ExclusionRequest), desk.clock()
-    _known("category", asked.category, list(Category))
+    known("category", asked.category, list(Category))
     for journey in asked.journeys or ():
-        _known("journeys", journey, [each.journey for each in desk.contracts])
+        known("journeys", journey, [each.journey for each in desk.contracts])
     body = {
-        "start_ms": _said("start", moment_ms, asked.start),
-        "end_ms": _said("end", moment_ms, asked.end),
+        "start_ms": said("start", moment_ms, asked.start),
+        "end_ms": said("end", moment_ms, asked.end),
         "regions": asked.regions,
         "journeys": asked.journeys,
         "category": asked.category,
@@ -153,7 +153,7 @@ def exclude(desk: Desk, request: Mapping[str, Any]) -> Answer:
         "recurrence": asked.repeat and {"rule": asked.repeat, "time_zone": asked.time_zone},
     }
     name = hashlib.sha256(canonical(body).encode()).hexdigest()[:12]
-    exclusion = _said("", Exclusion.from_dict, body | {"id": name})
+    exclusion = said("", Exclusion.from_dict, body | {"id": name})
     desk.audit.append(Kind.EXCLUSION, exclusion.to_dict(), now_ms)
     concerned = [each for each in desk.contracts if exclusion.concerns(each.journey)]
     effects = [effect for each in desk.evaluate(concerned, now_ms) for effect in _effects(each)]
@@ -187,7 +187,7 @@ def exclusions(desk: Desk, request: Mapping[str, Any]) -> Answer:
 def reserve(desk: Desk, request: Mapping[str, Any]) -> Answer:
     """Keep back a share of an SLO's budgets."""
     asked, now_ms = read(request, ReserveRequest), desk.clock()
-    until_ms = None if asked.until is None else _said("until", moment_ms, asked.until)
+    until_ms = None if asked.until is None else said("until", moment_ms, asked.until)
     if until_ms is not None and until_ms <= now_ms:
         what, mend = f"{asked.until!r} is past", "write a moment that is to come"
         raise InputError([Problem("request", 0, "until", what, mend)])
@@ -232,10 +232,10 @@ def deploy(desk: Desk, request: Mapping[str, Any]) -> Answer:
     """Note that something went out."""
     asked, now_ms = read(request, DeployRequest), desk.clock()
     for journey in asked.journeys or ():
-        _known("journeys", journey, [each.journey for each in desk.contracts])
+        known("journeys", journey, [each.journey for each in desk.contracts])
     body = {
         "name": asked.name,
-        "at_ms": now_ms if asked.at is None else _said("at", moment_ms, asked.at),
+        "at_ms": now_ms if asked.at is None else said("at", moment_ms, asked.at),
         "journeys": asked.journeys,
         "note": asked.note,
     }
@@ -289,13 +289,14 @@ def _revokes(entry: Entry) -> bool:
     return entry.kind is Kind.REVOCATION
 
 
-def _known(key: str, name: str, known: Collection[str]) -> None:
-    if name not in known:
+def known(key: str, name: str, names: Collection[str]) -> None:
+    """Refuse a name that is not among those there are; raises InputError."""
+    if name not in names:
         what = f"{name!r} is not known"
-        raise InputError([Problem("request", 0, key, what, did_you_mean(name, list(known)))])
+        raise InputError([Problem("request", 0, key, what, did_you_mean(name, list(names)))])
 
 
-def _said(key: str, make: Callable[[Any], Value], given: object) -> Value:
+def said(key: str, make: Callable[[Any], Value], given: object) -> Value:
     """What was given as what it means; a ValueError says what is wrong with it."""
     try:
         return make(given)

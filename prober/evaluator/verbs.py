@@ -13,6 +13,7 @@ from prober.evaluator import (
     owners,
     report,
     reviews,
+    silences,
     touching,
 )
 from prober.evaluator.desk import Verb
@@ -21,6 +22,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     **decision.VERBS,
     **notes.VERBS,
     **owners.VERBS,
+    **silences.VERBS,
     **touching.VERBS,
     **feedback.VERBS,
     **misses.VERBS,

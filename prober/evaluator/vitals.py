@@ -13,6 +13,7 @@ from prober import conventions as names
 from prober.evaluator.alerts import Alerts
 from prober.evaluator.board import Status
 from prober.evaluator.door import Reason
+from prober.evaluator.post import Post
 from prober.journal.journal import Journal
 from prober.reload import Reload
 from prober.telemetry.totals import Reading
@@ -26,7 +27,7 @@ STILL_S: Final = {HEARTBEAT: 10.0, ALERTS: 600.0}
 #: Alerts are looked at every 15 s; after so long without it is said.
 _LATE_MS: Final = MINUTE_MS
 #: Troubles that others have to mend; the evaluator works.
-_TOLD_ONLY: Final = frozenset({"coverage", "reload"})
+_TOLD_ONLY: Final = frozenset({"coverage", "notifications", "reload"})
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Vitals:
     journal: Journal
     alerts: Alerts
     reload: Reload
+    post: Post
     #: Why the last records could not be kept; empty when they could.
     refused: Callable[[], str]
     #: How often somebody was not let in, by why.
@@ -60,6 +62,7 @@ class Vitals:
             "journal": [self.refused()] if self.refused() else [],
             "alerts": list(self._late()),
             "coverage": list(_silent(status)),
+            "notifications": list(self.post.troubles()),
             "reload": list(self.reload.problems),
         }
         troubles = {part: lines for part, lines in found.items() if lines}
@@ -89,7 +92,7 @@ class Vitals:
             found.append(Reading(names.JOURNAL_BACKUP_AGE, {}, age_s))
         if self.alerts.looked_ms is not None:
             found.append(Reading(names.ALERTS_LOOKED, {}, self.alerts.looked_ms / 1000))
-        return found
+        return [*found, *self.post.readings()]
 
     def _late(self) -> Iterator[str]:
         looked_ms = self.alerts.looked_ms or self._since_ms

@@ -70,6 +70,10 @@ _PRESETS: Final = (
 )
 
 
+#: The names of the rules that are derived from a window.
+PRESETS: Final = tuple(preset.name for preset in _PRESETS)
+
+
 class Standing(StrEnum):
     """What the runs say about an alert."""
 

@@ -140,7 +140,7 @@ class Alerts:
     rules: tuple[AlertRule, ...] | None = None
     min_failures: int = 3
     min_regions: int = 2
-    #: By severity: who is told.
+    #: By severity, or by a state that is entered: who is told.
     routes: Mapping[str, str] = field(default_factory=dict)
 
 

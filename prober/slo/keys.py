@@ -228,6 +228,8 @@ class DataKeys(Strict):
 
 
 Severity = Literal["page", "ticket"]
+#: What may be told to somebody of its own: alerts by severity, and states that are entered.
+Told = Literal["page", "ticket", "WARNING", "CRITICAL", "EXHAUSTED"]
 
 
 class RuleOfAlertKeys(Either):
@@ -272,7 +274,7 @@ class AlertsKeys(Strict):
     preset: Literal["probe-30d"] | None = None
     min_failures: PositiveInt = 3
     min_regions: PositiveInt = 2
-    routes: Mapping[Severity, Text] = {}
+    routes: Mapping[Told, Text] = {}
     rules: (
         Annotated[tuple[RuleOfAlertKeys, ...], Field(min_length=1), AfterValidator(distinct)] | None
     ) = None

@@ -32,6 +32,8 @@ WRITES = {
     "mark-deploy": Scope.MARK,
     "budget-reserve": Scope.RESERVE,
     "budget-release": Scope.RESERVE,
+    "silence-add": Scope.SILENCE,
+    "silence-end": Scope.SILENCE,
     "review-record": Scope.REVIEW,
     "miss-close": Scope.REVIEW,
     "feedback-add": Scope.REVIEW,

@@ -37,6 +37,7 @@ USES = {
     Scope.EXCLUDE: ("/api/v1/exclude-add", JSON),
     Scope.OVERRIDE: ("/api/v1/override-grant", JSON),
     Scope.RESERVE: ("/api/v1/budget-reserve", JSON),
+    Scope.SILENCE: ("/api/v1/silence-add", JSON),
     Scope.REVIEW: ("/api/v1/review-record", JSON),
     Scope.RELOAD: ("/-/reload", {}),
 }

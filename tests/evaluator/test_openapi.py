@@ -48,6 +48,9 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "budget-reserve": {"slo": "checkout", "share": "10%", "reason": "a launch"},
     "budget-release": {"id": "<reservation>"},
     "budget-reservations": {"slo": "checkout"},
+    "silence-add": {"slos": ["checkout"], "lasts": "1h", "by": "ada", "reason": "a move"},
+    "silence-end": {"id": "<silence>", "by": "ada"},
+    "silence-list": {},
     "slo-explain": {},
     "slo-suggest": {"cost": {"99%": "two engineers"}},
     "slo-whatif": {"target": "99%"},
@@ -66,7 +69,12 @@ REQUESTS: dict[str, dict[str, Any]] = {
 NOT_HERE = {"miss-close"}
 
 #: Of what it makes, others take the id.
-MAKES = {"gate": "decision", "exclude-add": "exclusion", "budget-reserve": "reservation"}
+MAKES = {
+    "gate": "decision",
+    "exclude-add": "exclusion",
+    "budget-reserve": "reservation",
+    "silence-add": "silence",
+}
 
 
 def running(directory: Path, *options: str) -> Iterator[Evaluator]:
