@@ -26,8 +26,6 @@ from tests.test_docs import code, page, rows, section
 
 REQUIREMENTS = "## What is asked for"
 COMPLAINTS = "## What users of others complain of"
-#: Of Prober, which come later.
-PARTS = {"notifications", "dashboard"}
 HERE = Path("tests/complaints")
 
 
@@ -143,11 +141,10 @@ def test_what_shows_it_is_a_test(asked: str, by: str, shown: str) -> None:
 
 
 @requirements
-def test_what_is_missing_says_which_part_brings_it(asked: str, by: str, shown: str) -> None:
-    parts = set(re.findall(r"to come: (\w+)", by))
-    assert parts <= PARTS
-    assert parts or code(by)
-    assert bool(code(shown)) == bool(code(by))
+def test_nothing_is_left_for_later(asked: str, by: str, shown: str) -> None:
+    assert code(by)
+    assert code(shown)
+    assert "to come" not in by
 
 
 @pytest.mark.parametrize(
