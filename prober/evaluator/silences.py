@@ -11,7 +11,7 @@ from prober.evaluator.audit import Kind
 from prober.evaluator.desk import Answer, Desk, Verb, read
 from prober.evaluator.look import POSTMORTEM
 from prober.evaluator.news import BUDGET
-from prober.evaluator.notes import known, said
+from prober.evaluator.notes import EmptyRequest, known, said
 from prober.evaluator.notices import ABSENT, ABSENT_EVERYWHERE, COVERAGE, NOTIFICATION, VALIDITY
 from prober.evaluator.tokens import Scope
 from prober.slo.alert import PRESETS
@@ -48,10 +48,6 @@ class EndRequest(Strict):
 
     id: Text
     by: Text
-
-
-class EmptyRequest(Strict):
-    """Nothing is asked for but what there is."""
 
 
 def add(desk: Desk, request: Mapping[str, Any]) -> Answer:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from prober.evaluator import decision, notes
+from prober.evaluator import decision, notes, silences
 from prober.evaluator.audit import Kind
 from prober.slo.gate import EXITS
 from prober.slo.policy import SEED_5, ChangeClass
@@ -46,6 +46,9 @@ REQUESTS: dict[str, type[BaseModel]] = {
     "exclude-list": notes.EmptyRequest,
     "mark-deploy": notes.DeployRequest,
     "mark-list": notes.EmptyRequest,
+    "silence-add": silences.SilenceRequest,
+    "silence-end": silences.EndRequest,
+    "silence-list": notes.EmptyRequest,
     "budget-reserve": notes.ReserveRequest,
     "budget-release": notes.ReleaseRequest,
     "budget-reservations": notes.ReservationsRequest,
@@ -125,7 +128,7 @@ def test_every_kind_of_entry_is_documented() -> None:
 
 def test_every_verb_is_documented_with_its_keys() -> None:
     table = rows(section(page(PAGE), "## Over HTTP"))
-    verbs = {**decision.VERBS, **notes.VERBS}
+    verbs = {**decision.VERBS, **notes.VERBS, **silences.VERBS}
     assert {code(row[0])[0]: "".join(code(row[1])) or None for row in table} == {
         name: verb.scope for name, verb in verbs.items()
     }

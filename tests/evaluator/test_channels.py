@@ -78,6 +78,8 @@ def test_without_a_file_nobody_is_told(
     monkeypatch.chdir(tmp_path)
     found = load(None)
     assert found == Channels()
+    (tmp_path / "nobody.yaml").write_text("channels: {}\n")
+    assert load(tmp_path / "nobody.yaml") == Channels()
     assert found.check([routed(page="anybody")]) == []
     assert found.unheard([routed()]) == []
 

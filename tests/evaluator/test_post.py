@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 
 from prober.evaluator.channels import Way, WayId
+from prober.evaluator.courier import send
+from prober.evaluator.message import Message
 from prober.model import Record
 from prober.slo.contract import Contract
 from prober.slo.format import parse
 from prober.telemetry.timing import Timing
 from tests.evaluator.hearing import Alertmanager, Receiver, rung
 from tests.evaluator.test_alerts import EVERY_MS, NOON_MS, REGIONS, outage, runs
+from tests.evaluator.test_message import SEEN, news
 from tests.evaluator.watch import MINUTE_MS, URL, Watch, channels, one_rule
 
 #: It begins at noon, and is over twenty minutes after its last failure.
@@ -344,9 +347,18 @@ def test_a_webhook_sees_by_its_signature_who_sent_a_message(
     assert receiver.url not in repr(way)
 
 
-def test_apprise_is_told_in_short_text_in_which_a_page_calls_nobody(
-    watch: Callable[..., Watch], receiver: Receiver
-) -> None:
+def test_a_page_s_words_call_nobody_in_a_chat(receiver: Receiver) -> None:
+    run = SEEN["run"] | {"message": "<!channel> @everyone"}
+    message = Message.of([news(seen=SEEN | {"run": run})], URL)
+    address = f"json://127.0.0.1:{receiver.port}/"
+    way = Way(id=WayId("oncall", "chat"), kind="apprise", url=address)
+    assert send(way, message) == ""
+    (told,) = receiver.heard
+    assert "“‹!channel› ＠everyone”" in told.body["message"]
+    assert f"SLO: {URL}/slo/checkout" in told.body["message"]
+
+
+def test_apprise_is_told_in_short_text(watch: Callable[..., Watch], receiver: Receiver) -> None:
     address = f"json://127.0.0.1:{receiver.port}/"
     there = watch(SHORT, channels(("apprise", address)))
     there.until(OVER)
