@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,6 @@ from prober.errors import ProberError
 from prober.evaluator.tokens import PREFIX, TOKENS, Scope, TokenFile, fingerprint, scoped
 
 MARK = frozenset({Scope.MARK})
-#: Makes so many tokens, as a command would that somebody runs meanwhile.
-WRITER = """
-import sys
-from pathlib import Path
-from prober.evaluator.tokens import Scope, TokenFile
-file = TokenFile(Path(sys.argv[1]))
-for n in range(int(sys.argv[2])):
-    file.create(f"{sys.argv[3]}-{n}", frozenset({Scope.MARK}), n)
-"""
 
 
 @pytest.fixture
@@ -71,14 +61,15 @@ def test_what_another_process_changes_is_seen_at_once(file: TokenFile) -> None:
 
 
 def test_those_who_make_tokens_together_lose_none(file: TokenFile) -> None:
-    file.path.parent.mkdir()
-    others = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(file.path), "15", name])
-        for name in ("one", "two")
-    ]
-    for n in range(15):
-        file.create(f"three-{n}", MARK, n)
-    assert [other.wait(60) for other in others] == [0, 0]
+    """Each with a file of its own, as commands would that several people run."""
+
+    def make(who: str) -> None:
+        mine = TokenFile(file.path)
+        for n in range(15):
+            mine.create(f"{who}-{n}", MARK, n)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(make, ["one", "two", "three"]))
     assert len(file.tokens()) == 45
 
 
