@@ -61,15 +61,12 @@ def command(
     made by `prober token create`; only a loopback address can do without one. SIGHUP, or POST
     /-/reload, has it read its files again. GET /api/v1/openapi.json describes its API.
     """
-    from prober.cli import logs, signals
+    from prober.cli import signals
     from prober.evaluator.evaluator import Settings
-    from prober.variables import given
 
-    logs.set_up(log_format)
+    token = _token(log_format)
     signals.begin()
     host, port = _address(listen)
-    token = given("PROBER_TOKEN", os.environ)
-    logs.hide({"PROBER_TOKEN": (token or "").strip()})
     settings = Settings(
         contracts=contracts,
         data=data,
@@ -84,6 +81,17 @@ def command(
         url=url,
     )
     asyncio.run(_serve(settings))
+
+
+def _token(log_format: Form) -> str | None:
+    """PROBER_TOKEN, which no line of the log shows from here on; None: there is none."""
+    from prober.cli import logs
+    from prober.variables import given
+
+    logs.set_up(log_format)
+    token = given("PROBER_TOKEN", os.environ)
+    logs.hide({"PROBER_TOKEN": (token or "").strip()})
+    return token
 
 
 async def _serve(settings: Settings) -> None:

@@ -100,10 +100,10 @@ class Bench:
             journal: takes records in.
             view: the same journal.
             data: directory of the audit log.
-            url: where people find the evaluator, for links.
+            url: where people find the evaluator.
             door: lets in who may write and read.
             source: address of a PromQL backend to judge from; None: the journal.
-            evidence: directories of files that agents kept of runs.
+            evidence: directories of what agents keep of runs.
 
         Raises:
             InputError: the address cannot be used.
@@ -111,19 +111,20 @@ class Bench:
         self._read, self._view, self._address, self._door = read, view, source, door
         contracts, self._channels = files
         self._journal, self._audit = journal, AuditLog(data / AUDIT)
-        self._artefacts = Artefacts(evidence)
-        self._claims = Claims()
-        self._ingest = Ingest(journal, self._claims, door)
-        self.reload = Reload(self._renew)
+        self._artefacts, self._claims = Artefacts(evidence), Claims()
+        self._ingest, self.reload = Ingest(journal, self._claims, door), Reload(self._renew)
         self._before: _Sitting | None = None
         self._sitting = self._sit(contracts)
         self.alerts = self._restored(self._sitting)
         self.post = Post(self._audit, data, self._channels, contracts, url.rstrip("/"))
-        self.vitals = Vitals(
-            journal, self.alerts, self.reload, self.post, self._untaken, door.refused
-        )
+        self.vitals = self._vitals(door)
         self._app = self._served(self._sitting)
         self._note_owners(contracts)
+
+    def _vitals(self, door: Door) -> Vitals:
+        """How the evaluator itself is."""
+        journal, untaken = self._journal, self._untaken
+        return Vitals(journal, self.alerts, self.reload, self.post, untaken, door.refused)
 
     def _untaken(self) -> str:
         """Why the last records could not be kept; empty when they could."""

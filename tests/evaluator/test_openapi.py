@@ -13,6 +13,7 @@ import pytest
 
 from prober.evaluator.api import DESCRIPTION, Api
 from prober.evaluator.bench import Bench
+from prober.evaluator.channels import Channels
 from prober.evaluator.door import Door
 from prober.evaluator.openapi import describe
 from prober.evaluator.porch import Porch
@@ -109,7 +110,8 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     contracts = load_contracts(write_contract(tmp_path / "contracts"))
     journal = Journal.open(tmp_path / "journal.db")
     view = View.open(tmp_path / "journal.db")
-    made = Bench(contracts, lambda: contracts, journal, view, tmp_path, door=Door())
+    files = contracts, Channels()
+    made = Bench(files, lambda: files, journal, view, tmp_path, url="http://judge", door=Door())
     yield made
     made.close()
     view.close()

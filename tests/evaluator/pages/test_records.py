@@ -82,7 +82,13 @@ def test_misses_are_for_everybody_to_see(board: Board, office: Office) -> None:
     (miss,) = found["misses"]
     assert "1 of 1 misses want a change" in html
     assert f"prober miss close {miss['id']}" in html
-    office.ask("miss-close", id=miss["id"], change="a test of the total", kind="test", link="x")
+    office.ask(
+        "miss-close",
+        id=miss["id"],
+        change="a test of the total",
+        kind="test",
+        link="https://a.example/1",
+    )
     html = draw("misses.html", **records.misses(board, office.desk))
     assert "0 of 1 misses want a change" in html
     assert "Changed (test): a test of the total" in html
