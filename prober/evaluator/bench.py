@@ -79,6 +79,9 @@ class _Sitting:
 class Bench:
     """Answers every request, by the contracts that are in force when it comes."""
 
+    #: The one that was replaced last: requests may still ask it.
+    _before: _Sitting | None = None
+
     def __init__(
         self,
         files: Files,
@@ -113,7 +116,6 @@ class Bench:
         self._journal, self._audit = journal, AuditLog(data / AUDIT)
         self._artefacts, self._claims = Artefacts(evidence), Claims()
         self._ingest, self.reload = Ingest(journal, self._claims, door), Reload(self._renew)
-        self._before: _Sitting | None = None
         self._sitting = self._sit(contracts)
         self.alerts = self._restored(self._sitting)
         self.post = Post(self._audit, data, self._channels, contracts, url.rstrip("/"))

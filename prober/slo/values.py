@@ -21,6 +21,8 @@ from prober.units import duration_ms, share
 
 _MONTHS = re.compile(r"\d+(?:[MQYy]|mo)|\d*\s*(?:months?|quarters?|years?)")
 _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
+#: Nearer to 0% or 100% no arithmetic of chance is exact, and no schedule long enough.
+_FINEST = Fraction(1, 10**10)
 _SHARE_SCHEMA = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?%?$"}
 
 
@@ -36,6 +38,11 @@ def _target(value: Fraction) -> Fraction:
         )
     if value == 0:
         raise ValueError('a target of 0% is always met, write more, such as "99%"')
+    if not _FINEST <= value <= 1 - _FINEST:
+        raise ValueError(
+            "a target within a ten thousand millionth of 0% or 100% cannot be measured, write one "
+            'between 0.00000001% and 99.99999999%, such as "99.9%"'
+        )
     return value
 
 

@@ -118,3 +118,14 @@ def test_a_log_that_was_changed_stops_gates_and_is_told_on_the_page(
     note = wait_until(lambda: judge.status()["note"])
     assert "the audit log is not what was written" in note
     assert "Until then nothing is excluded, and no gate decides." in note
+
+
+@pytest.mark.parametrize("target", ["0.00000001%", "99.99999999%"])
+def test_the_finest_targets_there_are_can_be_asked_about(
+    shared_evaluator: Evaluator, target: str
+) -> None:
+    assert post(shared_evaluator, "slo-whatif", {"target": target}).status_code == 200
+    cost = {"cost": {target: "a year"}}
+    assert post(shared_evaluator, "slo-suggest", cost).status_code == 200
+    finer = target.replace("1%", "01%").replace("9%", "99%")
+    assert post(shared_evaluator, "slo-whatif", {"target": finer}).status_code == 400

@@ -183,7 +183,7 @@ def test_a_body_that_was_changed_on_the_way_is_taken_or_refused(
 def test_thousands_of_changed_bodies_are_taken_or_refused(
     judge: Evaluator, bodies: list[bytes], at_first: int
 ) -> None:
-    try_bodies(judge, bodies, 2_000, 20_000)
+    try_bodies(judge, bodies, 2_000, 10_000)
     everything_answers(judge)
     grown = psutil.Process(judge.process.pid).memory_info().rss - at_first
     print(f"the evaluator's memory grew by {grown / MIB:.0f} MiB")
@@ -270,7 +270,7 @@ def test_a_record_with_anything_in_it_is_taken_or_refused_and_pages_go_on(
 def test_thousands_of_records_with_anything_in_them_leave_every_page_as_it_was(
     judge: Evaluator,
 ) -> None:
-    try_records(judge, 500, 5_000)
+    try_records(judge, 500, 3_000)
     everything_answers(judge)
 
 
