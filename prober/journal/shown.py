@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
 
 from prober.model import Cause, Outcome, Run
 
@@ -12,8 +12,9 @@ from prober.model import Cause, Outcome, Run
 MOST = 100_000
 
 
-class Glimpse(NamedTuple):
-    """What is seen of a run among others."""
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class Glimpse:
+    """What is seen of a run among others; who draws it may keep that as long as there is it."""
 
     slot_ms: int
     outcome: Outcome

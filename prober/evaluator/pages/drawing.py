@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
-from functools import lru_cache
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
@@ -15,7 +15,7 @@ from prober.evaluator.pages.links import SERVED, Site
 from prober.evaluator.result import Evaluation, Result
 from prober.evaluator.timeline import Cell
 from prober.evaluator.wording import few, length, outlook, share, unit, why
-from prober.journal.shown import MOST, Glimpse
+from prober.journal.shown import Glimpse
 from prober.slo.agreement import Accord, Difference, Servers, Users
 from prober.slo.attribution import Attribution, Part
 from prober.slo.contract import Contract
@@ -202,13 +202,16 @@ def _ago(age_ms: int | None) -> str:
 
 def _strip(runs: Iterable[Glimpse]) -> Markup:
     """A cell for each run."""
-    return Markup("").join(map(_cell, runs))
+    return Markup("").join([_drawn.get(run) or _cell(run) for run in runs])
 
 
-@lru_cache(maxsize=MOST)  # from one page to the next few of them change
+#: From one page to the next few cells change; each is kept as long as its run is.
+_drawn: WeakKeyDictionary[Glimpse, Markup] = WeakKeyDictionary()
+
+
 def _cell(run: Glimpse) -> Markup:
     cell = Markup('<li class="{0}" title="{1}"><span>{0}</span></li>')
-    return cell.format(run.outcome, _told(run))
+    return _drawn.setdefault(run, cell.format(run.outcome, _told(run)))
 
 
 def _told(run: Glimpse) -> str:
