@@ -74,11 +74,15 @@ def _hide(region: Region) -> None:
 
 
 async def _serve(agent: Agent) -> None:
+    from prober.cli.garbage import settle
     from prober.cli.signals import Signals
+
+    def ready() -> None:
+        settle()
+        print(f"agent {region} is ready: {count} journeys", flush=True)
 
     told = Signals(reload=agent.reload.asked, within_s=END_S)
     told.attend()
     region, count = agent.definition.region.name, len(agent.definition.journeys)
-    line = f"agent {region} is ready: {count} journeys"
-    await agent.run(told.stop, lambda: print(line, flush=True))
+    await agent.run(told.stop, ready)
     told.finish()

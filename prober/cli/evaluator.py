@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -95,13 +94,17 @@ def _token(log_format: Form) -> str | None:
 
 
 async def _serve(settings: Settings) -> None:
+    from prober.cli.garbage import settle
     from prober.cli.signals import Signals
     from prober.evaluator.evaluator import serve
 
+    def ready(line: str) -> None:
+        settle()
+        print(line, flush=True)
+
     told = Signals(within_s=END_S)
     told.attend()
-    say = partial(print, flush=True)
-    await serve(settings, say, stop=told.stop, reload=told.reload)
+    await serve(settings, ready, stop=told.stop, reload=told.reload)
     told.finish()
 
 
