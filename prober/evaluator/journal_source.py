@@ -70,6 +70,7 @@ class JournalSource:
                 span,
                 (measure.retry, unnamed(measure.rule), slice_ms),
                 lambda: self._slices(measure, span, slice_ms),
+                lambda found: 1 + sum(map(len, found.values())),
             )
 
     def planned(self, journey: str, span: Span) -> dict[str, int]:
@@ -255,7 +256,7 @@ class JournalSource:
         return found
 
 
-@lru_cache(maxsize=100_000)  # from one moment to the next few of them change
+@lru_cache(maxsize=20_000)  # from one moment to the next few of them change
 def _counts(good: int, bad: int, invalid: int, unasked: int, due: int | None) -> Counts:
     """A run whose schedule has not arrived yet was due all the same.
 

@@ -27,8 +27,10 @@ from prober.slo.moment import iso
 from prober.slo.window import Span
 from prober.units import HOUR_MS
 
-#: So many answers, and so many runs of single hours, are remembered before all are forgotten.
-_MOST_ANSWERS, _MOST_RUNS = 2000, 1_000_000
+#: So many numbers of answers, 100 bytes each, and so many runs of single hours are remembered.
+_MOST_NUMBERS, _MOST_RUNS = 1_000_000, 1_000_000
+#: What an hour takes besides its runs, in runs.
+_HOUR = 500
 Answer = TypeVar("Answer")
 _COUNTED = {Retry.FIRST: 1, Retry.FINAL: 2}
 
@@ -49,7 +51,7 @@ class Sums:
 
     moment: Moment
     #: What was said of hours that are over, and single runs of such hours.
-    _over: Lasting[Any] = field(default_factory=lambda: Lasting(_MOST_ANSWERS))
+    _over: Lasting[Any] = field(default_factory=lambda: Lasting(_MOST_NUMBERS))
     _hours_over: Lasting[Hour] = field(default_factory=lambda: Lasting(_MOST_RUNS))
 
     def between(self, journey: str, span: Span, retry: Retry = Retry.FIRST) -> Heaps:
@@ -83,15 +85,22 @@ class Sums:
         return self._rows(journey, span, span.start_ms, slice_ms, retry)
 
     def lasting(
-        self, journey: str, span: Span, what: Hashable, ask: Callable[[], Answer]
+        self,
+        journey: str,
+        span: Span,
+        what: Hashable,
+        ask: Callable[[], Answer],
+        weigh: Callable[[Answer], int],
     ) -> Answer:
         """What there is to say of a span, from before if nothing in it has changed since.
 
-        That can be told of hours that are over: see `rollup`.
+        That can be told of hours that are over: see `rollup`. An answer weighs as many numbers
+        as it holds.
         """
         if not self._is_over(span):
             return ask()
-        answer: Answer = self._over.get((journey, span, what), self._state(journey), ask)
+        question, state = (journey, span, what), self._state(journey)
+        answer: Answer = self._over.get(question, state, ask, weigh)
         return answer
 
     def known(self, journey: str, span: Span, retry: Retry, known_ms: int | None) -> list[Known]:
@@ -186,7 +195,11 @@ class Sums:
         over = Span(first * HOUR_MS, open_hour * HOUR_MS)
         yield self._edge(journey, Span(span.start_ms, first * HOUR_MS), retry)
         yield self.lasting(
-            journey, over, retry, lambda: Part(self._hours(journey, first, open_hour, retry))
+            journey,
+            over,
+            retry,
+            lambda: Part(self._hours(journey, first, open_hour, retry)),
+            lambda part: 1 + len(part.heaps),
         )
         yield self.moment.once(
             ("late", journey, open_hour, span.end_ms, retry),
@@ -243,7 +256,7 @@ class Sums:
             (journey, number, retry),
             self._state(journey),
             lambda: self._read_hour(journey, span, retry),
-            len,
+            lambda hour: _HOUR + len(hour),
         )
 
     def _read_hour(self, journey: str, span: Span, retry: Retry) -> Hour:

@@ -12,15 +12,21 @@ def test_an_answer_lasts_until_the_state_changes() -> None:
     assert found == [0, 0, 1, 1, 2]
 
 
-def test_when_answers_weigh_too_much_all_are_forgotten() -> None:
+def test_when_answers_weigh_too_much_those_asked_for_longest_ago_are_forgotten() -> None:
     lasting: Lasting[str] = Lasting(10)
-    lasting.get("one", 0, lambda: "abcd", len)
-    lasting.get("two", 0, lambda: "efgh", len)
+    asked: list[str] = []
+
+    def answer(question: str, weight: int) -> None:
+        lasting.get(question, 0, lambda: asked.append(question) or "x" * weight, len)
+
+    for question, weight in [("one", 4), ("two", 4), ("one", 4), ("more", 3)]:
+        answer(question, weight)
     assert len(lasting) == 2
-    lasting.get("more", 0, lambda: "ijk", len)
-    assert len(lasting) == 1
-    assert lasting.get("too much", 0, lambda: "x" * 11, len) == "x" * 11
-    assert len(lasting) == 0
+    answer("one", 4)
+    assert asked == ["one", "two", "more"], "one was asked for later than two"
+    answer("too much", 11)
+    answer("one", 4)
+    assert asked == ["one", "two", "more", "too much"]
 
 
 def test_a_renewed_answer_weighs_once() -> None:

@@ -124,6 +124,17 @@ def test_only_so_many_sums_are_remembered(
     assert len(look.sums._over) <= 3
 
 
+def test_hours_without_a_run_are_not_remembered_for_ever(
+    journal: Open, view: Look, run: MakeRun
+) -> None:
+    book, look = journal(), view()
+    write(book, run(0), 0)
+    over = Span(run(0).id.slot_ms - 5000 * HOUR_MS, run(0).id.slot_ms - HOUR_MS // 2)
+    for hour in range(4000):
+        look.sums.between("checkout", over._replace(start_ms=over.start_ms + hour * HOUR_MS + 1))
+    assert 1000 < len(look.sums._hours_over) <= 2000
+
+
 def test_slices_that_begin_on_the_hour_need_no_rows(
     journal: Open, view: Look, run: MakeRun, asked: list[str]
 ) -> None:
