@@ -18,6 +18,8 @@ from tests.evaluator.conftest import build_contract, build_run
 from tests.evaluator.hearing import Alertmanager, Receiver
 from tests.evaluator.watch import LAG_MS, Watch, channels
 
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
