@@ -1,14 +1,13 @@
 """How soon an evaluator shows its pages, with a journal of many runs that more arrive at.
 
 A real evaluator takes runs in over HTTP while somebody in a process of its own,
-`python -m benchmarks.pages URL COUNT`, looks at its pages and answers with one JSON object.
+`python -m benchmarks.pages URL COUNT RUN`, looks at its pages and answers with one JSON object.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
 import shutil
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from benchmarks.report import Figure, Result, Skipped, percentile
 from benchmarks.settings import Settings
 from prober.evaluator.board import FRESH_MS
 from prober.journal.tally import rules_of
+from prober.model import Run
 
 NAME = "pages"
 _CONTRACTS = 20
@@ -42,7 +42,6 @@ _PER_SECOND = 500
 _ALLOWED_MS = {"page": 100.0, "a run": 50.0}
 #: How long after its end a run may be taken in.
 _ALLOWED_LAG_S = 1.0
-_RUN = re.compile(r'href="(/run/[^"]+)"')
 #: Until a status that was asked for is too old to be shown again.
 _BETWEEN_S = FRESH_MS / 1000 + 0.1
 _PATIENCE_S = 120.0
@@ -80,7 +79,7 @@ async def _watch(url: str, home: Path, count: int) -> tuple[Mapping[str, list[fl
     load = Load(_SHAPE, factor, seconds, start_ms)
     totals = totals_of(home, _SHAPE, rules_of(contracts(_CONTRACTS)))
     await announce(url, load)
-    command = [sys.executable, "-m", "benchmarks.pages", url, str(count)]
+    command = [sys.executable, "-m", "benchmarks.pages", url, str(count), _first(load)]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     (said, _), offered = await asyncio.gather(process.communicate(), offer(url, load, totals))
     if process.returncode:
@@ -88,7 +87,17 @@ async def _watch(url: str, home: Path, count: int) -> tuple[Mapping[str, list[fl
     return json.loads(said), offered
 
 
-def look(url: str, count: int) -> Mapping[str, Sequence[float]]:
+def _first(load: Load) -> str:
+    """Where the page of the first run that arrives will be.
+
+    Of those that the journal was filled with many share a record, which names one of them.
+    """
+    run = load.due(0)[0][1].record
+    assert isinstance(run, Run)
+    return f"/run/{run.id.key}"
+
+
+def look(url: str, count: int, run: str) -> Mapping[str, Sequence[float]]:
     """Ask for each page so many times: how long each took, in ms, by what was asked."""
     took_ms: dict[str, list[float]] = {
         each: [] for each in ("first page", "page", "the same page again", "a contract", "a run")
@@ -96,7 +105,7 @@ def look(url: str, count: int) -> Mapping[str, Sequence[float]]:
     with httpx.Client(base_url=url, timeout=_PATIENCE_S, trust_env=False) as http:
         first_ms, _ = _ask(http, "/")
         took_ms["first page"].append(first_ms)
-        run = _arrived(http)  # its page is made anew each time
+        _await(http, run)  # its page is made anew each time
         for number in range(count):
             time.sleep(_BETWEEN_S)
             contract = f"/slo/{fleet.names(_CONTRACTS)[number % _CONTRACTS]}"
@@ -111,19 +120,13 @@ def look(url: str, count: int) -> Mapping[str, Sequence[float]]:
     return took_ms
 
 
-def _arrived(http: httpx.Client) -> str:
-    """Where the page of a run is that arrived just now.
-
-    Of those that the journal was filled with many share a record, which names one of them.
-    """
+def _await(http: httpx.Client, path: str) -> None:
+    """Until a page is there."""
     end_s = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < end_s:
-        for name in fleet.names(_CONTRACTS):
-            for path in _RUN.findall(_ask(http, f"/slo/{name}")[1]):
-                if http.get(path).is_success:
-                    return path
+    while not http.get(path).is_success:
+        if time.monotonic() > end_s:
+            raise RuntimeError(f"{path} did not arrive")
         time.sleep(_BETWEEN_S)
-    raise RuntimeError("no page leads to a run")
 
 
 def _ask(http: httpx.Client, path: str) -> tuple[float, str]:
@@ -178,4 +181,4 @@ def _taken_in(name: str, offered: Offered, arrived: int, memory_mb: float) -> It
 
 
 if __name__ == "__main__":
-    print(json.dumps(look(sys.argv[1], int(sys.argv[2]))))
+    print(json.dumps(look(sys.argv[1], int(sys.argv[2]), sys.argv[3])))
