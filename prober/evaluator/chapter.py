@@ -90,7 +90,7 @@ class Chapter:
             "owners": owners_of(contract),
             "state": str(found.state),
             "draft": not standing(contract, self.as_of_ms).in_force,
-            "actions": list(contract.policy.actions.get(found.deciding_state, ())),
+            "actions": list(found.actions),
         }
 
     def happened(self, subject: Subject, span: Span) -> Plain:

@@ -9,6 +9,7 @@ from prober.document import Strict, Text, did_you_mean, split_message
 from prober.errors import InputError, Problem
 from prober.evaluator.audit import Entry, Kind
 from prober.evaluator.desk import Answer, Desk, Verb, read
+from prober.evaluator.notes import EmptyRequest
 from prober.evaluator.subject import Subject, went
 from prober.evaluator.tokens import Scope
 from prober.slo.contract import Contract
@@ -23,10 +24,6 @@ class FeedbackRequest(Strict):
     start: Text
     end: Text
     journey: Text | None = None
-
-
-class FeedbacksRequest(Strict):
-    """Nothing is asked for but what there is."""
 
 
 def add(desk: Desk, request: Mapping[str, Any]) -> Answer:
@@ -52,13 +49,13 @@ def add(desk: Desk, request: Mapping[str, Any]) -> Answer:
 
 def listed(desk: Desk, request: Mapping[str, Any]) -> Answer:
     """Every complaint that was noted."""
-    read(request, FeedbacksRequest)
+    read(request, EmptyRequest)
     return {"feedback": [feedback(each) for each in desk.audit.entries(Kind.FEEDBACK)]}
 
 
 VERBS: Final = {
     "feedback-add": Verb(add, FeedbackRequest, {"feedback": "object"}, Scope.REVIEW),
-    "feedback-list": Verb(listed, FeedbacksRequest, {"feedback": "array"}),
+    "feedback-list": Verb(listed, EmptyRequest, {"feedback": "array"}),
 }
 
 

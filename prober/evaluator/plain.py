@@ -32,7 +32,7 @@ def evaluation(found: Evaluation) -> dict[str, Any]:
         "exclusions": [exclusion.id for exclusion in found.exclusions],
         "exclusions_hash": found.exclusions_hash,
         "state": str(found.state),
-        "actions": list(contract.policy.actions.get(found.deciding_state, ())),
+        "actions": list(found.actions),
         "results": [result(each, contract, found.as_of_ms) for each in found.results],
     }
 

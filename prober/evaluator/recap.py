@@ -53,7 +53,7 @@ def recap(desk: Desk, contract: Contract, as_of_ms: int) -> Recap:
     found = streak(chapter)
     return Recap(
         yesterday=tuple(_yesterday(chapter)),
-        worst=worst(desk, contract, as_of_ms),
+        worst=worst(chapter),
         quarters=found["met_in_a_row"] if found["badge"] else 0,
     )
 

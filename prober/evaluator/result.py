@@ -160,6 +160,11 @@ class Evaluation:
         return min((result.state for result in self.deciding), key=URGENCY.index)
 
     @property
+    def actions(self) -> tuple[str, ...]:
+        """What the policy has people do in that state."""
+        return tuple(self.contract.policy.actions.get(self.deciding_state, ()))
+
+    @property
     def exclusions_hash(self) -> str:
         """SHA-256 of the exclusions in force: 64 digits."""
         return fingerprint(self.exclusions)

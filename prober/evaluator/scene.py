@@ -56,7 +56,7 @@ def scene(
         "consumed": _exact(judgement.consumed),
         "remaining": _exact(judgement.remaining),
         "deciding": str(found.deciding_state),
-        "actions": list(contract.policy.actions.get(found.deciding_state, ())),
+        "actions": list(found.actions),
         "advice": str(advised.advice),
         "reason": advised.reason,
         "incident": incident,

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from prober.evaluator.about import abouts
-from prober.evaluator.desk import Desk
-from prober.evaluator.evaluate import evaluate
-from prober.evaluator.once import Once
-from prober.evaluator.owners import WITHIN_MS
-from prober.evaluator.spending import Spending
+from prober.evaluator.chapter import Chapter
+from prober.evaluator.episodes import spent
 from prober.slo.attribution import NO_DEPLOY, NO_STEP, Attribution, Part
-from prober.slo.contract import Contract
 from prober.units import percent
 
 #: Of each division the largest part is told, and so many incidents.
@@ -21,34 +16,31 @@ _INCIDENTS: Final = 2
 _MOST: Final = 5_000
 
 
-def worst(desk: Desk, contract: Contract, as_of_ms: int) -> tuple[str, ...]:
+def worst(chapter: Chapter) -> tuple[str, ...]:
     """What took the most of the budget that decides; nothing when nothing was taken.
 
     Raises:
         SourceUnavailable: runs cannot be had now.
     """
-    once = Once(desk.source)
-    evaluation = evaluate(contract, once, as_of_ms, exclusions=desk.exclusions())
-    decides = evaluation.deciding[0]
+    decides = chapter.evaluation.deciding[0]
     if not decides.judgement.consumed or decides.judgement.runs.bad > _MOST:
         return ()
-    pairs = zip(abouts(desk, contract, once, as_of_ms), evaluation.results, strict=True)
-    about = next(about for about, result in pairs if result is decides)
-    spent = Spending(about.counting, decides).attribution(desk.deploys(contract.journey), WITHIN_MS)
-    return tuple(_lines(spent)) if spent else ()
+    every = (about for subject in chapter.subjects for about in subject.abouts)
+    found = spent(next(about for about in every if about.result is decides), chapter.deploys)
+    return tuple(_lines(found)) if found else ()
 
 
-def _lines(spent: Attribution) -> Iterator[str]:
+def _lines(found: Attribution) -> Iterator[str]:
     """It reads `step pay: 62.5% of the budget`."""
     for kind, parts, nobody in (
-        ("step", spent.steps, NO_STEP),
-        ("cause", spent.causes, ""),
-        ("region", spent.regions if len(spent.regions) > 1 else (), ""),
-        ("deploy", spent.deploys, NO_DEPLOY),
+        ("step", found.steps, NO_STEP),
+        ("cause", found.causes, ""),
+        ("region", found.regions if len(found.regions) > 1 else (), ""),
+        ("deploy", found.deploys, NO_DEPLOY),
     ):
         if named := [part for part in parts if part.name != nobody]:
             yield f"{kind} {_part(named[0])}"
-    for incident in spent.incidents[:_INCIDENTS]:
+    for incident in found.incidents[:_INCIDENTS]:
         yield f"incident {_part(incident.part)}"
 
 

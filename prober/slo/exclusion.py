@@ -106,8 +106,7 @@ class Exclusion:
             "approved_by": self.approved_by,
             "created_ms": self.created_ms,
             "evidence": self.evidence,
-            "recurrence": self.recurrence
-            and {"rule": self.recurrence.rule, "time_zone": self.recurrence.time_zone},
+            "recurrence": self.recurrence and self.recurrence.to_dict(),
         }
 
     @classmethod
@@ -118,14 +117,13 @@ class Exclusion:
             ValueError: it is not the body of an exclusion, or that may not be.
         """
         try:
-            again = body.get("recurrence")
             return cls(
                 **dict(body)
                 | {
                     "regions": _set(body.get("regions")),
                     "journeys": _set(body.get("journeys")),
                     "category": Category(body["category"]),
-                    "recurrence": again and Recurrence.parse(again["rule"], again["time_zone"]),
+                    "recurrence": Recurrence.from_dict(body.get("recurrence")),
                 }
             )
         except (KeyError, TypeError, AttributeError) as error:

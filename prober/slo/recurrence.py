@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -62,6 +62,15 @@ class Recurrence:
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             what = f"{self.time_zone!r} is no time zone"
             raise ValueError(f"{what}, write an IANA name such as Europe/Berlin") from error
+
+    def to_dict(self) -> dict[str, str]:
+        """As it stands in entries of the log."""
+        return {"rule": self.rule, "time_zone": self.time_zone}
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, str] | None) -> Recurrence | None:
+        """Inverse of `to_dict`; None of None."""
+        return cls.parse(body["rule"], body["time_zone"]) if body else None
 
     @classmethod
     def parse(cls, rule: str, time_zone: str) -> Recurrence:

@@ -96,14 +96,12 @@ class Silence:
             "region": self.region,
             "by": self.by,
             "reason": self.reason,
-            "recurrence": self.recurrence
-            and {"rule": self.recurrence.rule, "time_zone": self.recurrence.time_zone},
+            "recurrence": self.recurrence and self.recurrence.to_dict(),
         }
 
     @classmethod
     def from_dict(cls, id_: str, body: Mapping[str, Any]) -> Silence:
         """The silence that an entry of the log begins."""
-        again = body["recurrence"]
         return cls(
             id=id_,
             start_ms=body["start_ms"],
@@ -114,7 +112,7 @@ class Silence:
             region=body["region"],
             by=body["by"],
             reason=body["reason"],
-            recurrence=again and Recurrence.parse(again["rule"], again["time_zone"]),
+            recurrence=Recurrence.from_dict(body["recurrence"]),
         )
 
 

@@ -28,7 +28,7 @@ REQUESTS = {
     "misses": misses.MissesRequest,
     "miss-close": misses.CloseRequest,
     "feedback-add": feedback.FeedbackRequest,
-    "feedback-list": feedback.FeedbacksRequest,
+    "feedback-list": feedback.EmptyRequest,
 }
 
 

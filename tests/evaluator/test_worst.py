@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from prober.evaluator.chapter import Chapter
+from prober.evaluator.once import Once
 from prober.evaluator.worst import worst
 from prober.model import Cause, Outcome
 from tests.evaluator.conftest import build_run
@@ -21,7 +23,8 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def named(office: Office) -> tuple[str, ...]:
-    return worst(office.desk, office.desk.contracts[0], office.now_ms)
+    desk = office.desk
+    return worst(Chapter(desk, desk.contracts[0], Once(desk.source)))
 
 
 def test_the_largest_of_each_kind_is_named(office: Office) -> None:

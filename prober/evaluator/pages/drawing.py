@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from prober.evaluator.latencies import RANKS
 from prober.evaluator.pages.links import SERVED, Site
-from prober.evaluator.result import Evaluation, Result
+from prober.evaluator.result import Result
 from prober.evaluator.timeline import Cell
 from prober.evaluator.wording import few, length, outlook, share, unit, why
 from prober.journal.shown import Glimpse
@@ -120,11 +120,6 @@ def _clock(time_ms: Fraction) -> str:
         if time_ms >= 2 * unit_ms:
             return f"{decimal(time_ms / unit_ms, 1)} {name}"
     return f"{decimal(time_ms / SECOND_MS, 1)} s"
-
-
-def _actions(evaluation: Evaluation) -> tuple[str, ...]:
-    """What the policy has people do in the state that decides."""
-    return tuple(evaluation.contract.policy.actions.get(evaluation.deciding_state, ()))
 
 
 def _divisions(spent: Attribution) -> Iterator[tuple[str, tuple[Part, ...]]]:
@@ -241,7 +236,6 @@ _TEMPLATES = Environment(
     auto_reload=False,  # files that change below a running evaluator are those of another version
 )
 _TEMPLATES.filters.update(
-    actions=_actions,
     cells=_cells,
     divisions=_divisions,
     exact_share=_exact_share,

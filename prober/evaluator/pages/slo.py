@@ -95,11 +95,6 @@ class SloPage:
         """Whose it is."""
         return self.evaluation.contract
 
-    @property
-    def actions(self) -> tuple[str, ...]:
-        """What the policy has people do today."""
-        return tuple(self.contract.policy.actions.get(self.evaluation.deciding_state, ()))
-
 
 def gather(board: Board, desk: Desk, name: str) -> SloPage | None:
     """What there is to show of a contract; None: there is none of that name."""
