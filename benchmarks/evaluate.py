@@ -19,8 +19,8 @@ from benchmarks.contest import wait_for_quiet
 from benchmarks.journals import Plan, contract, fill
 from benchmarks.report import Figure, Result, Skipped
 from benchmarks.settings import Settings
-from prober.evaluator.evaluate import evaluate
-from prober.evaluator.journal_source import JournalSource
+from prober.evaluator.judging.evaluate import evaluate
+from prober.evaluator.sources.journal import JournalSource
 from prober.journal.view import View
 from prober.units import DAY_MS
 

@@ -22,9 +22,9 @@ from benchmarks.offer import EVERY_MS, Load, Offered, Shape, announce, offer, to
 from benchmarks.processes import cpu_s, peak_mb, tree
 from benchmarks.report import Figure, Result, Skipped
 from benchmarks.settings import Settings
-from prober.evaluator.alerts import Alerts
+from prober.evaluator.alerts.alerts import Alerts
 from prober.evaluator.audit import AuditLog
-from prober.evaluator.journal_source import JournalSource
+from prober.evaluator.sources.journal import JournalSource
 from prober.journal.journal import Journal
 from prober.journal.outbox import Entry
 from prober.journal.tally import rules_of

@@ -26,11 +26,11 @@ from prober.cli.run import EXIT
 from prober.config import Region, load_region
 from prober.conventions import prometheus_name
 from prober.errors import InputError
-from prober.evaluator import channels
-from prober.evaluator.channels import ChannelsKeys
-from prober.evaluator.message import Message
-from prober.evaluator.rehearsal import rehearsal
-from prober.evaluator.webhook import KEY, SIGNATURE
+from prober.evaluator.alerts import channels
+from prober.evaluator.alerts.channels import ChannelsKeys
+from prober.evaluator.alerts.message import Message
+from prober.evaluator.alerts.rehearsal import rehearsal
+from prober.evaluator.alerts.webhook import KEY, SIGNATURE
 from prober.journey import PARAMETERS, journey
 from prober.model import (
     TARGET_CAUSES,

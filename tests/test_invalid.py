@@ -11,7 +11,7 @@ import pytest
 from prober import discovery
 from prober.config import check_region, load_region
 from prober.errors import InputError
-from prober.evaluator import channels
+from prober.evaluator.alerts import channels
 from prober.journey import Journey
 from prober.slo import format as contract_format
 

@@ -18,7 +18,7 @@ import typer
 from prober.cli import app
 from prober.conventions import METRICS
 from prober.evaluator import web
-from prober.evaluator.api import Api
+from prober.evaluator.desk.api import Api
 from prober.evaluator.pages.served import Served
 from prober.journey import journey
 from tests.conftest import ROOT

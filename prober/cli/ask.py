@@ -19,7 +19,7 @@ from prober.errors import ProberError
 from prober.variables import given
 
 if TYPE_CHECKING:
-    from prober.evaluator.desk import Desk
+    from prober.evaluator.desk.desk import Desk
 
 DEFAULT_URL = "http://127.0.0.1:8750"
 TIMEOUT_S = 30
@@ -89,9 +89,9 @@ def opened(journal: Path, contracts: Path) -> Iterator[Desk]:
         ProberError: it cannot be read, or a contract does not load.
     """
     from prober.evaluator.audit import AUDIT, AuditLog
-    from prober.evaluator.desk import Desk
+    from prober.evaluator.desk.desk import Desk
     from prober.evaluator.evaluator import JOURNAL, judged
-    from prober.evaluator.journal_source import JournalSource
+    from prober.evaluator.sources.journal import JournalSource
     from prober.evaluator.verbs import VERBS
     from prober.journal.view import View
 

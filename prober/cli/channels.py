@@ -28,8 +28,8 @@ def rehearsed(
 
     Exit code: 0 when all of them took it, 1 when one did not.
     """
-    from prober.evaluator.channels import load
-    from prober.evaluator.rehearsal import rehearse
+    from prober.evaluator.alerts.channels import load
+    from prober.evaluator.alerts.rehearsal import rehearse
 
     now_ms = time.time_ns() // 1_000_000
     answers = [

@@ -58,7 +58,7 @@ def command(
 
 def _channels(inputs: Inputs, path: Path | None) -> tuple[dict[str, Any], list[Problem]]:
     """Who is told, and of what nobody is; what is wrong with routes."""
-    from prober.evaluator.channels import load
+    from prober.evaluator.alerts.channels import load
 
     found = load(path)
     told = {

@@ -59,8 +59,8 @@ def _drawn(journal: Path, contracts: Path) -> Iterable[File]:
     """From a journal, without an evaluator."""
     from prober.cli.ask import opened
     from prober.evaluator.board import Board
-    from prober.evaluator.journal_source import JournalSource
     from prober.evaluator.pages.export import export
+    from prober.evaluator.sources.journal import JournalSource
 
     with opened(journal, contracts) as desk:
         assert isinstance(desk.source, JournalSource)

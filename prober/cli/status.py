@@ -108,7 +108,7 @@ def _judge_afar(source: str, contracts: Path) -> dict[str, Any]:
 
     from prober.evaluator.board import Board
     from prober.evaluator.evaluator import judged
-    from prober.evaluator.promql import PromSource
+    from prober.evaluator.sources.promql import PromSource
     from prober.journal.tally import rules_of
 
     loaded = judged(contracts)
@@ -252,7 +252,7 @@ def _number(value: dict[str, str] | None, places: int, unit: str) -> str:
 
 
 def _few(*counts: int | str) -> str:
-    from prober.evaluator.wording import few
+    from prober.evaluator.judging.wording import few
 
     return few(sum(map(Fraction, counts), Fraction(0)))
 

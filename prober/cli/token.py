@@ -17,7 +17,7 @@ from prober.slo.moment import iso
 from prober.units import duration_ms
 
 if TYPE_CHECKING:
-    from prober.evaluator.tokens import Token
+    from prober.evaluator.door.tokens import Token
 
 app = typer.Typer(
     help="Tokens with a name and scopes: create, list, revoke.",
@@ -43,7 +43,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a token and print it, this once: only its hash is kept."""
-    from prober.evaluator.tokens import TOKENS, TokenFile, scoped
+    from prober.evaluator.door.tokens import TOKENS, TokenFile, scoped
 
     scopes, now_ms = scoped(scope), time.time_ns() // 1_000_000
     expires_ms = None if expires is None else now_ms + _lasts_ms(expires)
@@ -61,7 +61,7 @@ def create(
 @app.command("list")
 def list_all(data: Data = DATA, as_json: AsJson = False) -> None:
     """Show which tokens there are, and what each is good for."""
-    from prober.evaluator.tokens import TOKENS, TokenFile
+    from prober.evaluator.door.tokens import TOKENS, TokenFile
 
     tokens = TokenFile(data / TOKENS).tokens()
     if as_json:
@@ -78,7 +78,7 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Let a token be good for nothing from now on."""
-    from prober.evaluator.tokens import TOKENS, TokenFile
+    from prober.evaluator.door.tokens import TOKENS, TokenFile
 
     token = TokenFile(data / TOKENS).revoke(name)
     _note(data, "revoked", token, time.time_ns() // 1_000_000)
@@ -98,7 +98,7 @@ def _told(token: Token) -> dict[str, Any]:
 
 
 def _lines(tokens: Iterable[Token]) -> Iterable[str]:
-    from prober.evaluator.tokens import in_order
+    from prober.evaluator.door.tokens import in_order
 
     now_ms, found = time.time_ns() // 1_000_000, list(tokens)
     if not found:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Self, TypeVar
 
 from prober.errors import SourceUnavailable
-from prober.evaluator.backend import Backend
-from prober.evaluator.comparison import Comparing, Comparison
-from prober.evaluator.flakes import Flakes, flakes
-from prober.evaluator.losses import Losses, losses
-from prober.evaluator.plain import exact
-from prober.evaluator.rates import Rates, servers
-from prober.evaluator.recap import NO_RECAP, Recap
-from prober.evaluator.sources import Source
+from prober.evaluator.judging.comparison import Comparing, Comparison
+from prober.evaluator.judging.flakes import Flakes, flakes
+from prober.evaluator.judging.losses import Losses, losses
+from prober.evaluator.judging.plain import exact
+from prober.evaluator.judging.rates import Rates, servers
+from prober.evaluator.reports.recap import NO_RECAP, Recap
+from prober.evaluator.sources.backend import Backend
+from prober.evaluator.sources.source import Source
 from prober.slo.alert import alert_window
 from prober.slo.contract import Contract
 from prober.slo.moment import iso

@@ -22,25 +22,25 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from prober.errors import AuditBroken, ProberError
-from prober.evaluator.alerts import Alerts
-from prober.evaluator.api import Api
-from prober.evaluator.artefacts import Artefacts
+from prober.evaluator.alerts.alerts import Alerts
+from prober.evaluator.alerts.channels import Channels
+from prober.evaluator.alerts.post import Post, silence_line
 from prober.evaluator.asides import Asides
 from prober.evaluator.audit import AUDIT, AuditLog, Kind, by_token
 from prober.evaluator.board import Board, Claims
-from prober.evaluator.channels import Channels
-from prober.evaluator.desk import Desk
-from prober.evaluator.display import Display
-from prober.evaluator.door import Door
+from prober.evaluator.desk.api import Api
+from prober.evaluator.desk.desk import Desk
+from prober.evaluator.desk.ownership import note_owners
+from prober.evaluator.door.door import Door
+from prober.evaluator.door.porch import Porch
+from prober.evaluator.door.tokens import Scope as TokenScope
 from prober.evaluator.ingest import Ingest
-from prober.evaluator.ownership import note_owners
-from prober.evaluator.pages.links import SERVED
+from prober.evaluator.links import SERVED
+from prober.evaluator.pages.artefacts import Artefacts
+from prober.evaluator.pages.display import Display
 from prober.evaluator.pages.served import Served, overview
-from prober.evaluator.porch import Porch
-from prober.evaluator.post import Post, silence_line
-from prober.evaluator.promql import PromSource
-from prober.evaluator.recap import recap
-from prober.evaluator.tokens import Scope as TokenScope
+from prober.evaluator.reports.recap import recap
+from prober.evaluator.sources.promql import PromSource
 from prober.evaluator.verbs import VERBS
 from prober.evaluator.vitals import Vitals
 from prober.evaluator.web import app

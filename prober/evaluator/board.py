@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prober import conventions as names
-from prober.evaluator import plain
-from prober.evaluator.alerts import Group
+from prober.evaluator.alerts.alerts import Group
 from prober.evaluator.asides import NOTHING, Aside
-from prober.evaluator.evaluate import evaluate
-from prober.evaluator.journal_source import JournalSource
-from prober.evaluator.once import Once
-from prober.evaluator.result import Evaluation
-from prober.evaluator.sources import Source
-from prober.evaluator.wording import headline, summary
+from prober.evaluator.judging import plain
+from prober.evaluator.judging.evaluate import evaluate
+from prober.evaluator.judging.result import Evaluation
+from prober.evaluator.judging.wording import headline, summary
+from prober.evaluator.sources.journal import JournalSource
+from prober.evaluator.sources.once import Once
+from prober.evaluator.sources.source import Source
 from prober.journal.shown import Glimpse
 from prober.journal.view import View
 from prober.model import Outcome

@@ -17,12 +17,12 @@ from starlette.types import ASGIApp
 
 from prober.access import bracketed, is_loopback, listen
 from prober.errors import InputError, JournalCorrupt, ProberError, Problem
+from prober.evaluator.alerts.channels import Channels
+from prober.evaluator.alerts.channels import load as load_channels
 from prober.evaluator.bench import Bench, Files
-from prober.evaluator.channels import Channels
-from prober.evaluator.channels import load as load_channels
-from prober.evaluator.display import EVERY_S
-from prober.evaluator.door import Door
-from prober.evaluator.tokens import TOKENS, TokenFile
+from prober.evaluator.door.door import Door
+from prober.evaluator.door.tokens import TOKENS, TokenFile
+from prober.evaluator.pages.display import EVERY_S
 from prober.evaluator.vitals import ALERTS, HEARTBEAT
 from prober.journal.journal import Journal
 from prober.journal.tally import rules_of

@@ -21,11 +21,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from prober.errors import JournalError
-from prober.evaluator import pace
 from prober.evaluator.board import Claims
-from prober.evaluator.door import Door
-from prober.evaluator.request import Limits, check_type, receive, too_large
-from prober.evaluator.tokens import Scope
+from prober.evaluator.door import pace
+from prober.evaluator.door.door import Door
+from prober.evaluator.door.request import Limits, check_type, receive, too_large
+from prober.evaluator.door.tokens import Scope
 from prober.journal.journal import Journal
 from prober.telemetry import answer, decode
 

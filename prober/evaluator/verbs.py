@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from prober.evaluator import (
+from prober.evaluator.desk import (
     decision,
     feedback,
     misses,
     notes,
     owners,
-    report,
     reviews,
     silences,
     touching,
 )
-from prober.evaluator.desk import Verb
+from prober.evaluator.desk.desk import Verb
+from prober.evaluator.reports import report
 
 VERBS: Final[Mapping[str, Verb]] = {
     **decision.VERBS,

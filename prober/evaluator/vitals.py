@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from prober import conventions as names
-from prober.evaluator.alerts import Alerts
+from prober.evaluator.alerts.alerts import Alerts
+from prober.evaluator.alerts.post import Post
 from prober.evaluator.board import Status
-from prober.evaluator.door import Reason
-from prober.evaluator.post import Post
+from prober.evaluator.door.door import Reason
 from prober.journal.journal import Journal
 from prober.reload import Reload
 from prober.telemetry.totals import Reading

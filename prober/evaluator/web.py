@@ -14,10 +14,10 @@ from starlette.routing import Route
 
 from prober import conventions as names
 from prober.evaluator.board import Board, Status
-from prober.evaluator.headers import PAGE
+from prober.evaluator.door.headers import PAGE
+from prober.evaluator.door.porch import READS
+from prober.evaluator.judging.result import Result
 from prober.evaluator.pages.drawing import badge
-from prober.evaluator.porch import READS
-from prober.evaluator.result import Result
 from prober.evaluator.vitals import HEARTBEAT, STILL_S, Vitals
 from prober.telemetry.exposition import CONTENT_TYPE
 from prober.telemetry.totals import Reading, by_metric

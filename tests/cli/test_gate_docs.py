@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from prober.evaluator import decision, notes, silences
 from prober.evaluator.audit import Kind
+from prober.evaluator.desk import decision, notes, silences
 from prober.slo.gate import EXITS
 from prober.slo.policy import SEED_5, ChangeClass
 from prober.slo.policy_format import SpecKeys

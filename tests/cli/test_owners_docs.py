@@ -15,7 +15,7 @@ import typer
 
 from prober.cli import build
 from prober.evaluator.audit import AuditLog, Kind
-from prober.evaluator.owners import VERBS
+from prober.evaluator.desk.owners import VERBS
 from prober.journal.journal import Journal
 from prober.journal.tally import rules_of
 from prober.model import Cause, Outcome, Record, Run, RunId, Schedule, Step

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from prober.evaluator import feedback, misses, report, reviews
-from prober.evaluator.quarterly import QUESTIONS, STREAK
-from prober.evaluator.worth import WORTH
+from prober.evaluator.desk import feedback, misses, reviews
+from prober.evaluator.reports import report
+from prober.evaluator.reports.quarterly import QUESTIONS, STREAK
+from prober.evaluator.reports.worth import WORTH
 from prober.slo.miss import ChangeKind
 from prober.slo.review import ReviewKind
 from prober.units import percent

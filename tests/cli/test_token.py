@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from prober.evaluator.audit import AUDIT, AuditLog, Kind
-from prober.evaluator.tokens import TOKENS, Scope, TokenFile
+from prober.evaluator.door.tokens import TOKENS, Scope, TokenFile
 
 
 def prober(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from prober.document import Document
-from prober.evaluator.evaluate import evaluate
-from prober.evaluator.journal_source import JournalSource
-from prober.evaluator.result import Result
+from prober.evaluator.judging.evaluate import evaluate
+from prober.evaluator.judging.result import Result
+from prober.evaluator.sources.journal import JournalSource
 from prober.journal.journal import Journal
 from prober.journal.tally import rules_of
 from prober.journal.view import View

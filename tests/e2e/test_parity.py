@@ -15,11 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
-from prober.evaluator.evaluate import evaluate
-from prober.evaluator.journal_source import JournalSource
-from prober.evaluator.promql import PromSource
-from prober.evaluator.result import Evaluation
-from prober.evaluator.sources import Source
+from prober.evaluator.judging.evaluate import evaluate
+from prober.evaluator.judging.result import Evaluation
+from prober.evaluator.sources.journal import JournalSource
+from prober.evaluator.sources.promql import PromSource
+from prober.evaluator.sources.source import Source
 from prober.journal.tally import rules_of
 from prober.journal.view import View
 from prober.slo.contract import Contract

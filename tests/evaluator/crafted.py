@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from prober.evaluator.promql import PromSource
+from prober.evaluator.sources.promql import PromSource
 from prober.journal.tally import Rule
 from tests.conftest import Victoria
 

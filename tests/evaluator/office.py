@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from prober.evaluator.audit import AUDIT, AuditLog
-from prober.evaluator.desk import Desk
-from prober.evaluator.journal_source import JournalSource
+from prober.evaluator.desk.desk import Desk
+from prober.evaluator.sources.journal import JournalSource
 from prober.evaluator.verbs import VERBS
 from prober.journal.journal import Journal
 from prober.journal.tally import rules_of

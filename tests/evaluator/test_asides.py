@@ -10,9 +10,9 @@ import pytest
 
 from prober.evaluator.asides import Asides
 from prober.evaluator.board import Board
-from prober.evaluator.journal_source import JournalSource
-from prober.evaluator.pages.links import SERVED
+from prober.evaluator.links import SERVED
 from prober.evaluator.pages.served import overview
+from prober.evaluator.sources.journal import JournalSource
 from prober.journal.view import View
 from prober.slo.format import parse
 from tests.evaluator.conftest import build_contract, build_run, build_schedule

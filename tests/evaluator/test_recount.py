@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prober.errors import SourceUnavailable
-from prober.evaluator.journal_source import JournalSource
-from prober.evaluator.sources import Measure, Received
+from prober.evaluator.sources.journal import JournalSource
+from prober.evaluator.sources.source import Measure, Received
 from prober.journal.journal import Journal
 from prober.journal.rollup import RAW_FROM
 from prober.journal.tally import Rule

@@ -9,12 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from prober.evaluator.alerts import Alerts
+from prober.evaluator.alerts.alerts import Alerts
+from prober.evaluator.alerts.channels import Channels, Way, WayId
+from prober.evaluator.alerts.post import PLACES, Post
 from prober.evaluator.audit import AUDIT, AuditLog
-from prober.evaluator.channels import Channels, Way, WayId
-from prober.evaluator.desk import Desk
-from prober.evaluator.journal_source import JournalSource
-from prober.evaluator.post import PLACES, Post
+from prober.evaluator.desk.desk import Desk
+from prober.evaluator.sources.journal import JournalSource
 from prober.evaluator.verbs import VERBS
 from prober.journal.view import View
 from prober.slo.contract import AlertRule, Contract, Impact

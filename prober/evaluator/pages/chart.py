@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from prober.evaluator.grid import Grid
+from prober.evaluator.judging.grid import Grid
 from prober.slo.window import Span
 from prober.units import decimal
 

@@ -10,11 +10,11 @@ from weakref import WeakKeyDictionary
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from prober.evaluator.latencies import RANKS
-from prober.evaluator.pages.links import SERVED, Site
-from prober.evaluator.result import Result
-from prober.evaluator.timeline import Cell
-from prober.evaluator.wording import few, length, outlook, share, unit, why
+from prober.evaluator.judging.latencies import RANKS
+from prober.evaluator.judging.result import Result
+from prober.evaluator.judging.timeline import Cell
+from prober.evaluator.judging.wording import few, length, outlook, share, unit, why
+from prober.evaluator.links import SERVED, Site
 from prober.journal.shown import Glimpse
 from prober.slo.agreement import Accord, Difference, Servers, Users
 from prober.slo.attribution import Attribution, Part

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from prober.evaluator.artefacts import Artefacts
 from prober.evaluator.board import Board
-from prober.evaluator.desk import Desk
+from prober.evaluator.desk.desk import Desk
+from prober.evaluator.links import Site
 from prober.evaluator.pages import records, run, slo
+from prober.evaluator.pages.artefacts import Artefacts
 from prober.evaluator.pages.drawing import badge, draw
-from prober.evaluator.pages.links import Site
 
 _INDEX = "index.html"
 _STYLE = "site.css"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from prober.evaluator.board import Board, Row, Status
-from prober.evaluator.desk import Desk
+from prober.evaluator.desk.desk import Desk
 
 Values = dict[str, Any]
 

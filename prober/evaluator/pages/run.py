@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from prober.evaluator.artefacts import Artefact, Artefacts
+from prober.evaluator.pages.artefacts import Artefact, Artefacts
 from prober.journal.view import View
 from prober.model import Outcome, Run, RunId, Step
 from prober.slo.contract import Contract

@@ -13,16 +13,16 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from prober.evaluator.artefacts import Artefacts
 from prober.evaluator.board import Board
-from prober.evaluator.desk import Desk
-from prober.evaluator.display import Display
-from prober.evaluator.headers import ATTACHED, EMBEDDED, PAGE, VIEWER
+from prober.evaluator.desk.desk import Desk
+from prober.evaluator.door.headers import ATTACHED, EMBEDDED, PAGE, VIEWER
+from prober.evaluator.links import Site
 from prober.evaluator.pages import records, run, slo
+from prober.evaluator.pages.artefacts import Artefacts
+from prober.evaluator.pages.display import Display
 from prober.evaluator.pages.drawing import draw
 from prober.evaluator.pages.export import export, packed
 from prober.evaluator.pages.kept import Kept
-from prober.evaluator.pages.links import Site
 
 _PACKAGE = importlib.resources.files("prober.evaluator") / "templates"
 #: Within the installed Playwright, which is not imported here.

@@ -8,23 +8,23 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from prober.errors import SourceUnavailable
-from prober.evaluator.about import About, abouts
-from prober.evaluator.alerts import Group
+from prober.evaluator.alerts.alerts import Group
 from prober.evaluator.asides import Aside
 from prober.evaluator.board import STRIP, Board, Status
-from prober.evaluator.burndown import Left, burndown
-from prober.evaluator.desk import Desk
-from prober.evaluator.grid import Grid
-from prober.evaluator.history import Past
-from prober.evaluator.journal_source import JournalSource
-from prober.evaluator.once import Once
-from prober.evaluator.owners import WITHIN_MS
+from prober.evaluator.desk.about import About, abouts
+from prober.evaluator.desk.desk import Desk
+from prober.evaluator.desk.owners import WITHIN_MS
+from prober.evaluator.judging.burndown import Left, burndown
+from prober.evaluator.judging.grid import Grid
+from prober.evaluator.judging.history import Past
+from prober.evaluator.judging.result import Evaluation, Result
+from prober.evaluator.judging.spending import Spending
+from prober.evaluator.judging.timeline import Happened, Timeline, timeline
 from prober.evaluator.pages.chart import Plot
 from prober.evaluator.pages.timing import Timing, timing
-from prober.evaluator.result import Evaluation, Result
-from prober.evaluator.sources import Source
-from prober.evaluator.spending import Spending
-from prober.evaluator.timeline import Happened, Timeline, timeline
+from prober.evaluator.sources.journal import JournalSource
+from prober.evaluator.sources.once import Once
+from prober.evaluator.sources.source import Source
 from prober.journal.shown import Glimpse
 from prober.model import Outcome
 from prober.slo.attribution import Attribution, Incident

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from prober.evaluator.grid import Grid
-from prober.evaluator.journal_source import JournalSource
-from prober.evaluator.latencies import RANKS, Durations, by_bucket, durations, label
+from prober.evaluator.judging.grid import Grid
+from prober.evaluator.judging.latencies import RANKS, Durations, by_bucket, durations, label
 from prober.evaluator.pages.chart import Plot
-from prober.evaluator.sources import Source
+from prober.evaluator.sources.journal import JournalSource
+from prober.evaluator.sources.source import Source
 from prober.journal.view import View
 from prober.model import Outcome
 from prober.slo.contract import Contract, Latency

@@ -7,7 +7,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prober.evaluator.grid import Grid
+from prober.evaluator.judging.grid import Grid
 from prober.evaluator.pages.chart import HEIGHT, WIDTH, Plot
 from prober.slo.window import Span
 from prober.units import HOUR_MS

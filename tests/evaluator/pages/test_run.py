@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prober.evaluator.artefacts import Artefacts
+from prober.evaluator.pages.artefacts import Artefacts
 from prober.evaluator.pages.run import RunPage, gather
 from prober.journal.view import View
 from prober.model import Kind, Outcome, Record, Run, Step

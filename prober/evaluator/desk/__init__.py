@@ -1,0 +1,1 @@
+"""The desk: what owners and pipelines ask and note, over HTTP and from the command line."""

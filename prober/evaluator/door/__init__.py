@@ -1,0 +1,1 @@
+"""The door: who may ask what, how often and how much."""

@@ -1,0 +1,1 @@
+"""Judging a contract: counts in, judgement out, and what stands beside it."""

@@ -1,0 +1,1 @@
+"""Where counts come from: a journal, or a PromQL backend."""
