@@ -31,6 +31,8 @@ SLOW_REFERENCE: Final = 3.0
 _REMEMBERED = 10
 _LOOK_S = 0.2
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+#: What others used is counted in whole ticks, begun and ended within one: less is not known.
+UNKNOWN_S: Final = 2 * _TICK_S
 _NS_S, _US_S = 1e-9, 1e-6
 _LONGEST = 1 << 20
 
@@ -119,7 +121,7 @@ def doubts(host: Mapping[str, float]) -> Iterator[Doubt]:
     """Why nothing can be said about the target, by what a run's `host` says."""
     watched_s = host.get("watched", 0.0)
     for what, lost_s in _losses(host, watched_s).items():
-        if lost_s > LIMIT * watched_s:
+        if lost_s > max(LIMIT * watched_s, UNKNOWN_S):
             share = f"{lost_s:.2f} s of {watched_s:.2f} s, above {LIMIT:.0%}"
             yield _saturated(f"{what} for {share}")
     if (times := host.get("reference", 0.0)) > SLOW_REFERENCE:

@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 
 from benchmarks.loaded import burning
 from prober.agent import strain
-from prober.agent.strain import LIMIT, SLOW_REFERENCE, STANDSTILL_S, Lag, Reading, Usual, doubts
+from prober.agent.strain import (
+    LIMIT,
+    SLOW_REFERENCE,
+    STANDSTILL_S,
+    UNKNOWN_S,
+    Lag,
+    Reading,
+    Usual,
+    doubts,
+)
 from prober.model import Cause, Outcome, Phase
 from tests.faults.bench import Bench, Site, failed, ours, page
 
@@ -232,6 +241,7 @@ def test_a_run_that_lost_its_time_to_others_is_doubted(change: dict[str, float],
         pytest.param({}, id="of which nothing is known"),
         pytest.param(CALM, id="on a calm machine"),
         pytest.param(CALM | {"cpu_wait": 0.5}, id="at the limit"),
+        pytest.param({"watched": 0.01, "cpu_wait": UNKNOWN_S}, id="in which a clock ticked once"),
         pytest.param(CALM | {"watched": 1.0, "loop_lag": 0.4}, id="whose event loop was busy"),
         pytest.param(CALM | {"cpu_pressure": 1.0, "cpu_others": 0.9}, id="that others let be"),
         pytest.param(CALM | {"launch": 9.0}, id="whose browser was started in worse times"),
@@ -245,7 +255,7 @@ def test_a_run_is_not_doubted(host: dict[str, float]) -> None:
 @given(st.floats(0.001, 1000), st.floats(0, 1000))
 def test_a_loss_is_judged_by_its_share(watched_s: float, lost_s: float) -> None:
     found = list(doubts({"watched": watched_s, "cpu_wait": lost_s}))
-    assert bool(found) == (lost_s > LIMIT * watched_s)
+    assert bool(found) == (lost_s > LIMIT * watched_s and lost_s > UNKNOWN_S)
 
 
 # Whole runs: other tests load the machine meanwhile, so nothing here takes it to be calm
