@@ -11,12 +11,13 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from prober.emulation import PLAIN, Emulation
 from prober.errors import SecretMissing
 from prober.units import duration_ms, format_ms
 
@@ -51,6 +52,7 @@ class Journey:
     summary: str
     #: Of the file's bytes: marks a change of what is measured.
     hash: str
+    emulation: Emulation = PLAIN
 
     @property
     def needs_browser(self) -> bool:
@@ -65,7 +67,12 @@ class Journey:
     def from_dict(cls, raw: dict[str, Any]) -> Journey:
         """Inverse of `to_dict`, also after JSON made lists of tuples."""
         return cls(
-            **raw | {"secrets": tuple(raw["secrets"]), "parameters": tuple(raw["parameters"])}
+            **raw
+            | {
+                "secrets": tuple(raw["secrets"]),
+                "parameters": tuple(raw["parameters"]),
+                "emulation": Emulation.from_dict(raw["emulation"]),
+            }
         )
 
 
@@ -173,6 +180,11 @@ def journey(
     max_duration: str | None = None,
     secrets: Iterable[str] = (),
     browser: str = "headless-shell",
+    device: str | None = None,
+    viewport: str | None = None,
+    locale: str | None = None,
+    timezone: str | None = None,
+    network: str | Mapping[str, str] | None = None,
     name: str | None = None,
 ) -> Callable[[Body], Body]:
     """Make a journey of a function, which stays the function it was.
@@ -183,6 +195,11 @@ def journey(
         max_duration: a run that worked but took longer is `failed(too_slow)`.
         secrets: the only secrets it may read.
         browser: `headless-shell` (as Playwright's own default) or `chromium`, the full one.
+        device: what the browser passes itself off as, a name of Playwright's list.
+        viewport: width and height in CSS pixels, such as `390x844`.
+        locale: of the browser, such as `de-DE`.
+        timezone: of the browser, such as `Europe/Berlin`.
+        network: a slower one: `3g`, `slow-4g`, `fast-4g`, or its latency, down and up.
         name: default is the function's name without `test_`.
 
     Raises:
@@ -191,8 +208,15 @@ def journey(
     if isinstance(secrets, str):
         raise ValueError(f"secrets is one text, write a list: secrets=[{secrets!r}]")
 
+    emulation = Emulation.read(
+        device=device, viewport=viewport, locale=locale, timezone=timezone, network=network
+    )
+
     def mark(body: Body) -> Body:
         definition = _define(body, every, timeout, max_duration, tuple(secrets), browser, name)
+        if emulation != PLAIN and not definition.needs_browser:
+            raise ValueError("only a page has a device or network, ask for page")
+        definition = replace(definition, emulation=emulation)
         # The function may come from another file, such as a test's; this one declares it.
         definition = replace(definition, file=sys._getframe(1).f_code.co_filename)
         declared.append((definition, body))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from prober import assertion, cleanup, journey, secret, step, totp
 from prober.agent.recorder import Recorder
+from prober.emulation import Network
 from prober.errors import SecretMissing
 from prober.journey import Journey, asserted, declared, on_stage
 
@@ -42,6 +44,51 @@ def test_a_journey_is_described_by_its_function() -> None:
 def test_a_definition_travels_by_pipe() -> None:
     found = define(visit, secrets=["key"])
     assert Journey.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+def test_a_definition_travels_with_what_its_browser_passes_itself_off_as() -> None:
+    found = define(
+        visit, device="Pixel 7", viewport="390x844", locale="de-DE", timezone="Europe/Berlin",
+        network={"latency": "150ms", "down": "2 Mbit/s", "up": "750 kbit/s"},
+    )  # fmt: skip
+    assert found.emulation.viewport == (390, 844)
+    assert found.emulation.network == Network(latency_ms=150, down=250_000, up=93_750)
+    assert Journey.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"viewport": "390"}, "viewport '390' is none, write width x height such as '390x844'"),
+        ({"viewport": "0x844"}, "viewport '0x844' is none"),
+        ({"viewport": "390xx844"}, "viewport '390xx844' is none"),
+        ({"locale": "German"}, "locale 'German' is not one, write one such as en-US"),
+        ({"timezone": "Mars"}, "timezone 'Mars' is not known, write one such as Europe/Berlin"),
+        ({"timezone": "../x"}, "timezone '../x' is not known"),
+        ({"network": "2g"}, "network '2g' is not known, write one of 3g, slow-4g, fast-4g, or"),
+        ({"network": {"latency": "1s"}}, "network has latency, write one of 3g"),
+        (
+            {"network": {"latency": "1", "down": "1 kbit/s", "up": "1 kbit/s"}},
+            "network latency '1' is not a duration",
+        ),
+        (
+            {"network": {"latency": "1s", "down": "fast", "up": "1 kbit/s"}},
+            "network down 'fast' is not a rate, write one such as '1600 kbit/s'",
+        ),
+    ],
+)
+def test_a_browser_cannot_pass_itself_off_as_what_is_not(
+    options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        define(visit, **options)
+
+
+def test_without_a_page_there_is_nothing_to_pass_off() -> None:
+    def call(http: object) -> None: ...
+
+    with pytest.raises(ValueError, match="only a page has a device"):
+        define(call, network="3g")
 
 
 def test_a_test_becomes_a_journey_of_its_own_name() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import re
 import signal
@@ -26,6 +27,7 @@ from playwright.sync_api import (
 from prober.agent.deadline import Deadline
 from prober.agent.recorder import Recorder
 from prober.agent.strain import Usual
+from prober.emulation import PLAIN, Emulation, Network
 
 #: Hosts that pages may not reach unless the region lists them.
 _LOCAL = ("127.*", "localhost", "*.localhost", "[::1]", "0.0.0.0", "169.254.*", "[fe80:*")
@@ -97,6 +99,8 @@ class Driver:
         self._user_agent = ""
         self._context: BrowserContext | None = None
         self._page: Page | None = None
+        #: What the context that is ready passes itself off as.
+        self._emulation = PLAIN
         self.launch_us = 0
         #: How many times as long as usual the launch took, None when that is not known.
         self.launch_times: float | None = None
@@ -109,10 +113,18 @@ class Driver:
         """Of the browser that is open."""
         return self._browser.version if self._browser else ""
 
-    def stage(self, kind: str) -> None:
-        """Have a browser, a fresh context and an empty page ready; quick when they are."""
+    def stage(self, kind: str, wanted: Emulation = PLAIN) -> None:
+        """Have a browser, a fresh context and an empty page ready; quick when they are.
+
+        Raises:
+            LookupError: Playwright has no such device.
+        """
+        self._check_device(wanted.device)
         if self._browser and self._kind != kind:
             self._close()
+        if self._context and self.connected and self._emulation != wanted:
+            self._context.close()
+            self._context = self._page = None
         if self._page and self.connected:
             return
         self.launch_us, self.launch_times = 0, None
@@ -123,7 +135,7 @@ class Driver:
             self.launch_times = self._launches.times(self.launch_us)
             self._launches.note(self.launch_us)
         start = time.perf_counter()
-        self._open_context()
+        self._open_context(wanted)
         self.context_us = _since(start)
 
     @property
@@ -227,21 +239,41 @@ class Driver:
             self._kind = kind
         session.detach()
 
-    def _open_context(self) -> None:
+    def _check_device(self, name: str | None) -> None:
+        if name is not None and name not in self._playwright.devices:
+            near = difflib.get_close_matches(name, self._playwright.devices, n=3, cutoff=0.4)
+            hint = f", did you mean {' or '.join(map(repr, near))}" if near else ""
+            raise LookupError(f"Playwright knows no device {name!r}{hint}")
+
+    def _open_context(self, emulation: Emulation) -> None:
         assert self._browser
         self.crashed = False
-        viewport = self._settings.viewport
-        self._context = self._browser.new_context(
-            base_url=self._settings.base_url,
-            locale=self._settings.locale,
-            timezone_id=self._settings.timezone,
-            viewport={"width": viewport["width"], "height": viewport["height"]},
-            user_agent=self._user_agent,
-            accept_downloads=False,
-        )
+        self._context = self._browser.new_context(**self._looks(emulation), accept_downloads=False)
         self._context.set_default_timeout(_ACTION_MS)
         self._context.set_default_navigation_timeout(_NAVIGATION_MS)
         self._page = self._context.new_page()
+        if network := emulation.network:
+            _slow_down(self._page, network)
+            self._context.on("page", lambda popup: _slow_down(popup, network))
+        self._emulation = emulation
+
+    def _looks(self, emulation: Emulation) -> dict[str, Any]:
+        """What a context is told to be: as the region says, but for what a journey asks."""
+        looks: dict[str, Any] = {
+            "base_url": self._settings.base_url,
+            "locale": emulation.locale or self._settings.locale,
+            "timezone_id": emulation.timezone or self._settings.timezone,
+            "viewport": dict(self._settings.viewport),
+            "user_agent": self._user_agent,
+        }
+        if emulation.device:
+            looks |= self._playwright.devices[emulation.device]
+            looks["user_agent"] += f" {self._settings.user_agent_suffix}"
+            del looks["default_browser_type"]  # ours is Chromium, whatever the device has
+        if emulation.viewport:
+            width, height = emulation.viewport
+            looks["viewport"] = {"width": width, "height": height}
+        return looks
 
     def _watch(self, context: BrowserContext, recorder: Recorder) -> None:
         # A listener for requests would cost 2 % of a run's CPU: see `awaited`. That for replies is
@@ -272,6 +304,22 @@ class Driver:
         for page in context.pages:
             watch_page(page)
         _listen(context, recorder)
+
+
+def _slow_down(page: Page, network: Network) -> None:
+    """Have a page's requests take their time; those of its workers and foreign frames do not."""
+    with contextlib.suppress(Error):  # a page that is gone asks for nothing
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        session.send(
+            "Network.emulateNetworkConditions",
+            {
+                "offline": False,
+                "latency": network.latency_ms,
+                "downloadThroughput": network.down,
+                "uploadThroughput": network.up,
+            },
+        )
 
 
 def _listen(context: BrowserContext, recorder: Recorder) -> None:

@@ -225,7 +225,7 @@ class _Run:
             resources["http"] = self.stack.enter_context(self.client)
         if definition.needs_browser:
             driver = self.worker._driver()
-            driver.stage(definition.browser)
+            driver.stage(definition.browser, definition.emulation)
             self.context, self.page = driver.take(self.recorder)
             self.intrusion.into_browser(self.context)
             if self.order["trace"]:
