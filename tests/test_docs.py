@@ -22,6 +22,7 @@ import prober
 from prober import conventions, discovery
 from prober.agent.strain import Reading
 from prober.cli import app, gate
+from prober.cli.repeats import Repeats
 from prober.cli.run import EXIT
 from prober.config import Region, load_region
 from prober.conventions import prometheus_name
@@ -272,6 +273,7 @@ def test_every_phase_and_every_state_of_a_budget_is_explained() -> None:
     ("title", "names"),
     [
         pytest.param("field of a run", [field.name for field in fields(Run)], id="a run"),
+        pytest.param("field of `summary`", [*Repeats([], 1).to_dict()], id="several"),
         pytest.param("field of `id`", RunId._fields, id="its identity"),
         pytest.param("field of `steps[]`", [field.name for field in fields(Step)], id="a step"),
     ],
@@ -496,8 +498,9 @@ def shell(command: list[str], directory: Path, environ: Mapping[str, str]) -> st
 
 
 def settled(output: str) -> list[str]:
-    """Output without what differs from run to run: numbers, ids, places, white space."""
+    """Output without what differs from run to run: numbers, bars, ids, places, white space."""
     text = re.sub(r"\S+/evidence/\S+/", "evidence/", output)
+    text = re.sub("[▁-█]+", "█", text)
     return [" ".join(re.sub(r"\d+(\.\d+)?", "0", line).split()) for line in text.splitlines()]
 
 

@@ -74,13 +74,16 @@ def main() -> None:
 
             sys.exit(gate.main(sys.argv[2:]))
         build(asked or VERBS)()
-    except InputError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
-        sys.exit(2)
     except ProberError as error:
-        print(f"prober: {error}", file=sys.stderr)
+        tell(error)
         sys.exit(2)
+
+
+def tell(error: ProberError) -> None:
+    """Say on stderr what is wrong, a line a problem."""
+    problems = error.problems if isinstance(error, InputError) else [f"prober: {error}"]
+    for problem in problems:
+        print(problem, file=sys.stderr)
 
 
 def _no_options() -> None:

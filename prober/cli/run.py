@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from prober.cli.inputs import JOURNEYS, REGIONS, Journeys, Regions
 from prober.cli.play import order_of, play, pool_of
 from prober.cli.show import Show
+from prober.errors import ProberError
 from prober.model import Cause, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Iterable
+    from pathlib import Path
 
     from prober.agent.pool import Pool, PoolSettings
+    from prober.cli.repeats import Repeats
     from prober.journey import Journey
     from prober.model import Run
 
 _GRAVITY = (Outcome.PASSED, Outcome.INCONCLUSIVE, Outcome.FAILED)
+_USAGE = 2
 EXIT = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.INCONCLUSIVE: 3}
 
 
@@ -30,29 +37,91 @@ def command(
     headed: Annotated[bool, typer.Option("--headed", help="Show the browser.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Keep a Playwright trace.")] = False,
     repeat: Annotated[int, typer.Option(min=1, help="How many times.")] = 1,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Run again whenever a file is saved, until Ctrl-C.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object, nothing else.")] = False,
     journeys: Journeys = JOURNEYS,
     regions: Regions = REGIONS,
 ) -> None:
     """Run a journey now. Exit code: 0 passed, 1 failed, 3 inconclusive, 2 bad input."""
+    from prober.cli import logs
+
+    if watch and json:
+        raise typer.BadParameter("is for people, leave out --json", param_hint="--watch")
+    logs.set_up()
+
+    def runs() -> Repeats:
+        return _repeat(
+            *(journey, region, journeys, regions),
+            times=repeat, headed=headed, trace=trace, quiet=json,
+        )  # fmt: skip
+
+    if watch:
+        raise typer.Exit(_watch(runs, (journeys, regions)))
+    found = runs()
+    if json:
+        print(_object(journey, found))
+    raise typer.Exit(EXIT[_worst(found)])
+
+
+def _repeat(
+    name: str,
+    region: str | None,
+    journeys: Path,
+    regions: Path,
+    *,
+    times: int,
+    headed: bool,
+    trace: bool,
+    quiet: bool,
+) -> Repeats:
+    """Read the files, and run the journey so many times."""
     import asyncio
 
     from prober.agent.setting import pool_settings
-    from prober.cli import logs
     from prober.cli.inputs import read_inputs
+    from prober.cli.repeats import Repeats
     from prober.config import resolve
 
-    logs.set_up()
     inputs = read_inputs(journeys, regions)
     chosen = inputs.region(region)
-    wanted = next(iter(resolve(chosen, [inputs.journey(journey)])), inputs.journey(journey))
+    wanted = next(iter(resolve(chosen, [inputs.journey(name)])), inputs.journey(name))
     settings = pool_settings(chosen, [wanted], headed=headed)
-    session = _Session(settings, wanted, chosen.name, trace=trace, quiet=json)
-    runs = asyncio.run(session.repeat(repeat))
-    worst = max((run.outcome for run in runs), key=_GRAVITY.index)
-    if json:
-        print(_object(journey, chosen.name, worst, runs))
-    raise typer.Exit(EXIT[worst])
+    session = _Session(settings, wanted, chosen.name, trace=trace, quiet=quiet)
+    found = Repeats(asyncio.run(session.repeat(times)), wanted.timeout_ms)
+    if times > 1 and not quiet:
+        found.show(Console(highlight=False))
+    return found
+
+
+def _watch(runs: Callable[[], Repeats], places: Iterable[Path]) -> int:
+    """Run again and again until Ctrl-C; the exit code of the last time."""
+    from prober.cli import tell
+    from prober.cli.edits import await_edit, stamps
+
+    places, code = list(places), _USAGE
+    console = Console(highlight=False)
+    with suppress(KeyboardInterrupt):
+        while True:
+            before = stamps(places)
+            try:
+                found = runs()
+            except ProberError as error:
+                tell(error)
+                code = _USAGE
+            else:
+                code = EXIT[_worst(found)]
+                if any(run.cause is Cause.CANCELLED for run in found.runs):
+                    break
+            console.print(Text("\nwaiting for a change, Ctrl-C ends", "dim"))
+            changed = await_edit(places, before)
+            console.print(Text(f"{', '.join(changed)} changed\n", "dim"))
+    return code
+
+
+def _worst(found: Repeats) -> Outcome:
+    return max((run.outcome for run in found.runs), key=_GRAVITY.index)
 
 
 class _Session:
@@ -85,9 +154,10 @@ class _Session:
                 return
 
 
-def _object(journey: str, region: str, worst: Outcome, runs: list[Run]) -> str:
+def _object(journey: str, found: Repeats) -> str:
     """What `--json` prints; docs/journeys.md describes it."""
     from json import dumps, loads
 
-    found = {"journey": journey, "region": region, "outcome": worst}
-    return dumps(found | {"runs": [loads(run.to_json()) for run in runs]}, indent=2)
+    said = {"journey": journey, "region": found.runs[0].id.region, "outcome": _worst(found)}
+    runs = [loads(run.to_json()) for run in found.runs]
+    return dumps(said | {"runs": runs, "summary": found.to_dict()}, indent=2)

@@ -210,6 +210,58 @@ def test_repeat_shows_every_run(prober: Run) -> None:
     done = prober("account_api", "--repeat", "3")
     assert done.returncode == 0
     assert done.stdout.count("passed in") == 3
+    assert (
+        "3 runs: 3 passed, 0 failed, 0 inconclusive\nsteady: 3 of 3 verdicts passed" in done.stdout
+    )
+    rows = [line.split() for line in done.stdout.split("run by run")[1].splitlines()]
+    assert [row[:2] for row in rows[1:]] == [
+        ["get", "token"],
+        ["read", "account"],
+        ["whole", "run"],
+    ]
+
+
+def test_a_shop_that_breaks_between_two_runs_makes_a_journey_flaky(
+    tmp_path: Path, command: list[str], shop: Shop
+) -> None:
+    with start(tmp_path, command, "account_api", "--repeat", "40") as running:
+        assert running.stdout
+        lines = iter(running.stdout.readline, "")
+        assert any("passed in" in line for line in lines)
+        shop.fault("error", "api")
+        try:
+            assert any("failed (http_status)" in line for line in lines)
+        finally:
+            shop.fault(None)
+        out, _ = running.communicate(timeout=90)
+    assert running.returncode == 1
+    assert "flaky: " in out
+    assert "× get token: http_status (run " in out
+
+
+def test_a_journey_that_is_watched_runs_again_when_it_is_saved(
+    tmp_path: Path, command: list[str], shop: Shop
+) -> None:
+    file = tmp_path / "journeys" / "account_api.py"
+    good = file.read_text()
+    with start(tmp_path, command, "account_api", "--watch") as running:
+        assert running.stdout
+        lines = iter(running.stdout.readline, "")
+        assert any("passed in" in line for line in lines)
+        assert any("waiting for a change, Ctrl-C ends" in line for line in lines)
+        file.write_text(good.replace("every=", "evry="))
+        assert any("account_api.py changed" in line for line in lines)
+        assert any("waiting for a change" in line for line in lines)
+        file.write_text(good.replace('"get token"', '"get a token"'))
+        assert any("✓ get a token" in line for line in lines)
+        assert any("waiting for a change" in line for line in lines)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert "account_api.py" in err
+    assert "evry" in err
+    assert "Traceback" not in err
+    assert leavings(tmp_path) == []
 
 
 def test_a_trace_is_kept_and_named_even_when_all_is_well(prober: Run) -> None:
@@ -237,7 +289,10 @@ def test_a_wrong_word_is_one_line_and_exit_2(prober: Run, arguments: list[str], 
     assert said in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["checkout", "--repeat", "0"], [], ["checkout", "--nope"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["checkout", "--repeat", "0"], [], ["checkout", "--nope"], ["checkout", "--watch", "--json"]],
+)
 def test_wrong_usage_is_exit_2(prober: Run, arguments: list[str]) -> None:
     assert prober(*arguments).returncode == 2
 
