@@ -13,12 +13,15 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import Context, ContextVar, copy_context
 from math import inf
 from typing import Any
 
 from playwright._impl.timeout_settings import TimeoutSettings
 from playwright.sync_api import Playwright, TimeoutError
 
+#: Whether a call is none of the journey's.
+_aside: ContextVar[bool] = ContextVar("aside", default=False)
 #: How long the driver may be late with a timeout before we stop waiting for it.
 GRACE_S = 0.25
 
@@ -55,6 +58,13 @@ class Deadline:
         finally:
             self._ends = None
 
+    @contextmanager
+    def aside(self) -> Iterator[Context]:
+        """A context for a call of ours: what becomes of it says nothing about the journey."""
+        context = copy_context()
+        context.run(_aside.set, True)
+        yield context
+
     @property
     def remaining_s(self) -> float:
         """Seconds left, at least 0; without a deadline, a day."""
@@ -77,7 +87,7 @@ class Deadline:
         return cap
 
     def _cut(self, target: Any, method: str, params: Any, options: dict[str, Any]) -> Any:
-        if self._ends is None or method == "__waitInfo__":
+        if self._ends is None or method == "__waitInfo__" or _aside.get():
             return self._send(target, method, params, options)
         if method == "expect":
             self.expectations += 1

@@ -51,6 +51,8 @@ class Recorder:
         #: Named assertions that the run came to: whether each held, each time.
         self.held: dict[str, bool] = {}
         self.requests = 0
+        #: How many pages, or answers of an API, have come.
+        self.documents = 0
         self.responses: Counter[str] = Counter()
         self.third_party: Counter[str] = Counter()
         self.page_errors: Counter[str] = Counter()
@@ -148,6 +150,7 @@ class Recorder:
         party = self.responses if self.is_first_party(url) else self.third_party
         party[f"{status // 100}xx"] += 1
         if decisive:
+            self.documents += 1
             self.unreachable = None
         if decisive and status >= 400 and not self._accepts(status) and not self.refused:
             self.refused = f"{url} answered {status}"

@@ -165,6 +165,9 @@ class Watch:
         if kept:
             self._phases[Phase.EVIDENCE] = kept["evidence_us"]
             self._artefacts = [f"{folder.name}/{name}" for name in kept["files"]]
+            for number, vitals in kept["vitals"].items():
+                step = self._steps[int(number)]
+                self._steps[int(number)] = replace(step, vitals=vitals)
             cleaned = await self._follow({"cleaned"}, now() + _CLEANUP_S)
             if cleaned:
                 self._note_cleanup(cleaned)

@@ -32,6 +32,7 @@ from playwright.sync_api import BrowserContext, Error, Page, TimeoutError
 from prober.agent import evidence
 from prober.agent.browser import BrowserSettings, Driver
 from prober.agent.intrusion import Intrusion
+from prober.agent.paint import Paint
 from prober.agent.recorder import KEPT_CHARACTERS, Recorder, TargetAnswered
 from prober.agent.strain import Reading
 from prober.agent.verdict import Finding, Stage, Trouble
@@ -158,6 +159,7 @@ class _Run:
     context: BrowserContext | None = None
     page: Page | None = None
     client: Client | None = None
+    paint: Paint | None = None
     regime: dict[str, str] = field(default_factory=dict)
     phases: dict[str, int] = field(default_factory=dict)
     host: dict[str, float] = field(default_factory=dict)
@@ -230,6 +232,8 @@ class _Run:
             self.intrusion.into_browser(self.context)
             if self.order["trace"]:
                 evidence.start_trace(self.context)
+            elif not self.order["mutation"]:
+                self.paint = Paint(self.page, self.recorder, driver.deadline)
             self.phases = {"launch": driver.launch_us, "context": driver.context_us}
             self.host = {"launch": driver.launch_times} if driver.launch_times else {}
             self.regime["browser"] = driver.version
@@ -310,6 +314,7 @@ class _Run:
     def keep(self, finding: Finding) -> dict[str, Any]:
         """Take the evidence of a run that did not pass."""
         start = time.perf_counter()
+        vitals = self.paint.vitals() if self.paint else {}
         files: list[str | None] = []
         if self.context and self.page and self.worker.driver:
             folder = Path(self.order["evidence"])
@@ -319,7 +324,8 @@ class _Run:
                 if self.order["trace"]:
                     files.append(evidence.stop_trace(self.context, folder))
         took_us = round((time.perf_counter() - start) * 1e6)
-        return {"files": [name for name in files if name], "evidence_us": took_us}
+        kept = [name for name in files if name]
+        return {"files": kept, "vitals": vitals, "evidence_us": took_us}
 
     def clean(self) -> dict[str, Any]:
         """Run what the journey left to clean up, newest first; its failure is only told."""

@@ -138,6 +138,8 @@ class Tally:
             if step.outcome is not Outcome.INCONCLUSIVE:
                 attributes = named | {names.OUTCOME: str(step.outcome)}
                 yield _observe(names.STEP_DURATION, region, attributes, ladder, step.duration_us)
+            if run.outcome is Outcome.INCONCLUSIVE:
+                continue
             for vital, value in step.vitals.items():
                 metric = VITALS[vital]
                 bounds = names.CLS_LADDER if metric is names.PAGE_CLS else names.LADDER_US
