@@ -3,6 +3,7 @@
 ProberError
 ├── InputError          bad input: a list of Problems, each with its place and the mend
 ├── SecretMissing       a journey asked for a secret that its region does not give it
+├── SecretUnreadable    where a secret comes from does not give it now
 ├── StepMisuse          a journey used `step` in a way that has no meaning
 ├── JournalError        the journal cannot be trusted or used
 │   ├── JournalLocked   another process writes this journal
@@ -55,6 +56,14 @@ class InputError(ProberError):
 
 class SecretMissing(ProberError):
     """A journey asked for a secret that its region does not give it."""
+
+
+class SecretUnreadable(ProberError):
+    """Where a secret comes from does not give it now: what is wrong, and the mend."""
+
+    def __init__(self, what: str, mend: str) -> None:
+        self.what, self.mend = what, mend
+        super().__init__(f"{what}, {mend}")
 
 
 class StepMisuse(ProberError):

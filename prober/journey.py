@@ -11,6 +11,7 @@ import inspect
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from prober.emulation import PLAIN, Emulation
-from prober.errors import SecretMissing
+from prober.errors import SecretMissing, SecretUnreadable
 from prober.units import duration_ms, format_ms
 
 Body = TypeVar("Body", bound=Callable[..., object])
@@ -89,6 +90,72 @@ class Stage(Protocol):
         """The value, or SecretMissing."""
 
     def cleanup(self, action: Callable[[], object]) -> None:
+        """Keep an action for after the verdict."""
+
+    def asserted(self) -> None:
+        """Count a plain `assert` statement that is about to be executed."""
+
+
+_stage: Stage | None = None
+#: What files that are being loaded have declared; discovery empties it.
+declared: list[tuple[Journey, Callable[..., object]]] = []
+
+
+@contextmanager
+def on_stage(stage: Stage) -> Iterator[None]:
+    """Give the words a run to act on, for the length of it."""
+    global _stage
+    _stage = stage
+    try:
+        yield
+    finally:
+        _stage = None
+
+
+def step(name: str, *, status: Statuses = None) -> AbstractContextManager[None]:
+    """Name and time a part of the journey.
+
+    Args:
+        name: what the user does, in a few words; a metric attribute.
+        status: replies of 400 and more that are meant: `404`, `{401, 403}` or `"any"`.
+    """
+    return _stage.step(name, status) if _stage else nullcontext()
+
+
+def assertion(name: str) -> AbstractContextManager[None]:
+    """Name what must be true: the run keeps whether it held, for an objective of a contract.
+
+    It did not hold when the block raises, and what was raised goes on. Of a name that is used
+    more than once it must hold each time.
+
+    Args:
+        name: up to 63 of a-z, 0-9 and -, such as `order-total`.
+
+    Raises:
+        ValueError: the name is not one.
+    """
+    if not _LABEL.fullmatch(name):
+        raise ValueError(f"{name!r} is not an assertion's name, use a-z, 0-9 and -")
+    return _stage.assertion(name) if _stage else nullcontext()
+
+
+def secret(name: str) -> str:
+    """The value of a secret that the journey named in `@journey(secrets=[…])`.
+
+    Outside a run it comes from the environment variable `PROBER_SECRET_<NAME>`.
+
+    Raises:
+        SecretMissing: the journey did not name it, or the region does not have it.
+    """
+    if _stage:
+        return _stage.secret(name)
+    variable = f"PROBER_SECRET_{name.upper()}"
+    if variable not in os.environ:
+        raise SecretMissing(f"secret {name!r} is not there, set {variable} to run outside Prober")
+    return os.environ[variable]
+
+
+def cleanup(self, action: Callable[[], object]) -> None:
         """Keep an action for after the verdict."""
 
     def asserted(self) -> None:

@@ -37,7 +37,7 @@ from prober.agent.recorder import KEPT_CHARACTERS, Recorder, TargetAnswered
 from prober.agent.strain import Reading
 from prober.agent.verdict import Finding, Stage, Trouble
 from prober.discovery import Declaration, load
-from prober.errors import InputError, SecretMissing
+from prober.errors import InputError, SecretMissing, SecretUnreadable
 from prober.journey import Journey, on_stage
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ class _Run:
 
     def _trouble(self, error: BaseException) -> Trouble:
         """What an exception means, by its type and by what the browser reported."""
-        if isinstance(error, SecretMissing):
+        if isinstance(error, SecretMissing | SecretUnreadable):
             return Trouble.SECRET
         driver = self.worker.driver if self.context else None
         met = driver is not None and driver.deadline.met  # before `_gone` asks with another one
