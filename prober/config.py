@@ -31,22 +31,20 @@ from pydantic import (
 from prober import address, document, otel
 from prober.document import matching
 from prober.errors import InputError, Problem
+from prober.source import SECRET_LENGTH, too_short
 from prober.units import format_ms
 from prober.variables import Place
 
 Signal = Literal["logs", "metrics", "traces"]
 SIGNALS: tuple[Signal, ...] = ("logs", "metrics", "traces")
 
-#: Shorter than this, a secret could not be told from ordinary text when redacting.
-SECRET_LENGTH = 6
 #: Control checks are small, and still are requests.
 _OFTEN_MS = 1000
 
 
 def _secret(value: SecretStr) -> SecretStr:
     if len(value.get_secret_value()) < SECRET_LENGTH:
-        what = f"the secret is shorter than {SECRET_LENGTH} characters"
-        raise ValueError(f"{what}: it could not be kept out of reports, use a longer one")
+        raise ValueError(", ".join(too_short()))
     return value
 
 

@@ -184,6 +184,11 @@ WORKERS_KILLED: Final = Metric(
     "Workers killed from outside because something did not stop",
     (),
 )  # fmt: skip
+ARTEFACTS_WITHHELD: Final = Metric(
+    "prober.artefacts.withheld", "counter", "{file}",
+    "Screenshots and traces that were not kept, for a secret could be in them",
+    (),
+)  # fmt: skip
 JOURNAL_RECORDS: Final = Metric(
     "prober.journal.records", "counter", "{record}",
     "Records written since the journal's birth",

@@ -48,6 +48,8 @@ class Journey:
     #: Over this, a run that worked is `failed(too_slow)`.
     max_duration_ms: int | None
     secrets: tuple[str, ...]
+    #: Selectors of what no picture may show.
+    mask: tuple[str, ...] = ()
     browser: str
     parameters: tuple[str, ...]
     summary: str
@@ -67,14 +69,8 @@ class Journey:
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> Journey:
         """Inverse of `to_dict`, also after JSON made lists of tuples."""
-        return cls(
-            **raw
-            | {
-                "secrets": tuple(raw["secrets"]),
-                "parameters": tuple(raw["parameters"]),
-                "emulation": Emulation.from_dict(raw["emulation"]),
-            }
-        )
+        lists = {key: tuple(raw[key]) for key in ("secrets", "mask", "parameters")}
+        return cls(**raw | lists | {"emulation": Emulation.from_dict(raw["emulation"])})
 
 
 class Stage(Protocol):
@@ -155,77 +151,20 @@ def secret(name: str) -> str:
     return os.environ[variable]
 
 
-def cleanup(self, action: Callable[[], object]) -> None:
-        """Keep an action for after the verdict."""
-
-    def asserted(self) -> None:
-        """Count a plain `assert` statement that is about to be executed."""
-
-
-_stage: Stage | None = None
-#: What files that are being loaded have declared; discovery empties it.
-declared: list[tuple[Journey, Callable[..., object]]] = []
-
-
-@contextmanager
-def on_stage(stage: Stage) -> Iterator[None]:
-    """Give the words a run to act on, for the length of it."""
-    global _stage
-    _stage = stage
-    try:
-        yield
-    finally:
-        _stage = None
-
-
-def step(name: str, *, status: Statuses = None) -> AbstractContextManager[None]:
-    """Name and time a part of the journey.
-
-    Args:
-        name: what the user does, in a few words; a metric attribute.
-        status: replies of 400 and more that are meant: `404`, `{401, 403}` or `"any"`.
-    """
-    return _stage.step(name, status) if _stage else nullcontext()
-
-
-def assertion(name: str) -> AbstractContextManager[None]:
-    """Name what must be true: the run keeps whether it held, for an objective of a contract.
-
-    It did not hold when the block raises, and what was raised goes on. Of a name that is used
-    more than once it must hold each time.
-
-    Args:
-        name: up to 63 of a-z, 0-9 and -, such as `order-total`.
-
-    Raises:
-        ValueError: the name is not one.
-    """
-    if not _LABEL.fullmatch(name):
-        raise ValueError(f"{name!r} is not an assertion's name, use a-z, 0-9 and -")
-    return _stage.assertion(name) if _stage else nullcontext()
-
-
-def secret(name: str) -> str:
-    """The value of a secret that the journey named in `@journey(secrets=[…])`.
-
-    Outside a run it comes from the environment variable `PROBER_SECRET_<NAME>`.
-
-    Raises:
-        SecretMissing: the journey did not name it, or the region does not have it.
-    """
-    if _stage:
-        return _stage.secret(name)
-    variable = f"PROBER_SECRET_{name.upper()}"
-    if variable not in os.environ:
-        raise SecretMissing(f"secret {name!r} is not there, set {variable} to run outside Prober")
-    return os.environ[variable]
-
-
 def totp(name: str) -> str:
-    """The current one-time code of a TOTP secret (RFC 6238, base32)."""
-    import pyotp  # only journeys with a second factor pay for it
+    """The current one-time code of a TOTP secret (RFC 6238, base32).
 
-    return pyotp.TOTP(secret(name)).now()
+    Raises:
+        SecretMissing: as `secret` does.
+        SecretUnreadable: it is no such secret.
+    """
+    from prober.onetime import code_at  # only journeys with a second factor pay for it
+
+    seed = secret(name)
+    try:
+        return code_at(seed, int(time.time())).digits
+    except SecretUnreadable as error:
+        raise SecretUnreadable(f"secret {name!r} {error.what}", error.mend) from None
 
 
 def cleanup(action: Callable[[], object]) -> None:
@@ -246,6 +185,7 @@ def journey(
     timeout: str = "60s",
     max_duration: str | None = None,
     secrets: Iterable[str] = (),
+    mask: Iterable[str] = (),
     browser: str = "headless-shell",
     device: str | None = None,
     viewport: str | None = None,
@@ -261,6 +201,7 @@ def journey(
         timeout: how long a run may take; must be below `every`.
         max_duration: a run that worked but took longer is `failed(too_slow)`.
         secrets: the only secrets it may read.
+        mask: selectors of what no screenshot may show, besides password fields.
         browser: `headless-shell` (as Playwright's own default) or `chromium`, the full one.
         device: what the browser passes itself off as, a name of Playwright's list.
         viewport: width and height in CSS pixels, such as `390x844`.
@@ -272,20 +213,18 @@ def journey(
     Raises:
         ValueError: a value is wrong; discovery turns it into a Problem with its place.
     """
-    if isinstance(secrets, str):
-        raise ValueError(f"secrets is one text, write a list: secrets=[{secrets!r}]")
-
+    named, masks = _listed("secrets", secrets), _listed("mask", mask)
     emulation = Emulation.read(
         device=device, viewport=viewport, locale=locale, timezone=timezone, network=network
     )
 
     def mark(body: Body) -> Body:
-        definition = _define(body, every, timeout, max_duration, tuple(secrets), browser, name)
+        definition = _define(body, every, timeout, max_duration, named, browser, name)
         if emulation != PLAIN and not definition.needs_browser:
             raise ValueError("only a page has a device or network, ask for page")
-        definition = replace(definition, emulation=emulation)
         # The function may come from another file, such as a test's; this one declares it.
-        definition = replace(definition, file=sys._getframe(1).f_code.co_filename)
+        file = sys._getframe(1).f_code.co_filename
+        definition = replace(definition, emulation=emulation, mask=masks, file=file)
         declared.append((definition, body))
         return body
 
@@ -340,6 +279,15 @@ def _parameters(body: Callable[..., object]) -> tuple[str, ...]:
     if inspect.iscoroutinefunction(body):
         raise ValueError("it is async, write it with playwright.sync_api")
     return parameters
+
+
+def _listed(option: str, given: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(given, str):
+        raise ValueError(f"{option} is one text, write a list: {option}=[{given!r}]")
+    found = tuple(given)
+    if any(not isinstance(each, str) or not each.strip() for each in found):
+        raise ValueError(f"{option} holds something that is no text, write texts")
+    return found
 
 
 def _span_ms(argument: str, text: str) -> int:

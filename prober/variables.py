@@ -101,8 +101,13 @@ class Variables:
         return what, mend
 
 
+def without_line_end(text: str) -> str:
+    """A file's text without the one line end that editors and `echo` put after it."""
+    return text[:-1].removesuffix("\r") if text.endswith("\n") else text
+
+
 def _content(file: str) -> str:
-    return Path(file).read_text().removesuffix("\n")
+    return without_line_end(Path(file).read_bytes().decode())
 
 
 def _unreadable(name: str, error: Exception) -> str:

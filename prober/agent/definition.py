@@ -80,7 +80,7 @@ def _differences(one: Journey, other: Journey) -> Iterator[str]:
         before, after = getattr(one, f"{key}_ms"), getattr(other, f"{key}_ms")
         if before != after:
             yield f"{key} {_span(before)} → {_span(after)}"
-    for key in ("secrets", "browser", "parameters"):
+    for key in ("secrets", "mask", "browser", "parameters"):
         if getattr(one, key) != getattr(other, key):
             yield key
 

@@ -64,6 +64,7 @@ class Observer:
         found = {(names.WORKERS_KILLED.name, ""): self.pools.killed}
         renewed = self.pools.renewed.copy()
         found |= {(names.WORKERS_RENEWED.name, why): n for why, n in renewed.items()}
+        found[names.ARTEFACTS_WITHHELD.name, ""] = self.pools.withheld
         found[names.CONTROL_FAILED.name, ""] = self.pools.control.counted["failed"]
         found |= {(names.CLOCK_STEPS.name, step): n for step, n in self.clock.steps.items()}
         self.journal.add(

@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
-from zipfile import BadZipFile
 
 from prober.agent import process
 from prober.agent.allowance import Allowance, NoCapacity
@@ -23,8 +22,16 @@ from prober.agent.code import Code
 from prober.agent.control import Control, ControlSettings
 from prober.agent.hand import Hand, now
 from prober.agent.redact import Redactor
+from prober.agent.scrub import scrub
 from prober.agent.strain import Usual
-from prober.agent.watch import STAGE_S, Listener, Order, Surroundings, Watch
+from prober.agent.watch import (
+    STAGE_S,
+    WITHHELD,
+    Listener,
+    Order,
+    Surroundings,
+    Watch,
+)
 from prober.model import Outcome, Run
 
 log = logging.getLogger(__name__)
@@ -94,6 +101,8 @@ class Pool:
         #: Version of the browser of the newest run that had one.
         self.browser: str = before.browser if before else ""
         self.renewed: Counter[str] = before.renewed if before else Counter()
+        #: Files of evidence that were not kept, for a secret could be in them.
+        self.withheld: Counter[str] = before.withheld if before else Counter()
 
     @property
     def live(self) -> int:
@@ -145,16 +154,7 @@ class Pool:
             self._idle[browser].put_nowait(hand)
             raise
         queue_us = round((time.perf_counter() - waited) * 1e6)
-        watch = Watch(
-            hand,
-            order,
-            self._around,
-            self._cancelled,
-            listener,
-            queue_us,
-            self.control,
-            self.reference,
-        )
+        watch = self._watch(hand, order, listener, queue_us)
         try:
             run = await watch.run()
         finally:
@@ -162,8 +162,28 @@ class Pool:
             self._tending.add(task)
             task.add_done_callback(self._tending.discard)
         self.browser = run.regime.get("browser", self.browser)
-        await asyncio.to_thread(self._clear_traces, run)
-        return self._redactor.run(run)
+        run = await asyncio.to_thread(self._scrubbed, run)
+        self.withheld["files"] += len(run.evidence.get(WITHHELD, ()))
+        return run
+
+    def _watch(
+        self,
+        hand: Hand,
+        order: Order,
+        listener: Listener,
+        queue_us: int,
+    ) -> Watch:
+        hushed, around = self._hushed(listener), self._around
+        return Watch(
+            hand,
+            order,
+            around,
+            self._cancelled,
+            hushed,
+            queue_us,
+            self.control,
+            self.reference,
+        )
 
     def cancel(self) -> None:
         """End the runs that are going on; their records say `cancelled`."""
@@ -184,17 +204,30 @@ class Pool:
             return around
         return replace(around, copies=self.settings.code.copy_to(self._root / "journeys"))
 
-    def _clear_traces(self, run: Run) -> None:
-        """Take secrets out of the traces of a run; one that cannot be read is not kept."""
-        for name in run.artefacts:
-            path = self._around.evidence / name
-            if path.suffix == ".zip":
-                try:
-                    self._redactor.archive(path)
-                except (OSError, BadZipFile) as error:
-                    log.warning("%s is dropped: %s", path, error)
-                    path.unlink(missing_ok=True)
-                    path.with_suffix(".part").unlink(missing_ok=True)
+    def _scrubbed(self, run: Run) -> Run:
+        """Without secrets in it and its traces; a trace in which they could be is not kept."""
+        reasons = {
+            name: scrub(self._around.evidence / name, self._redactor)
+            for name in run.artefacts
+            if name.endswith(".zip")
+        }
+        withheld = {name: why for name, why in reasons.items() if why}
+        if not withheld:
+            return self._redactor.run(run)
+        said = [f"{Path(name).name}: {why}" for name, why in withheld.items()]
+        before = run.evidence.get(WITHHELD, ())
+        kept = tuple(name for name in run.artefacts if name not in withheld)
+        evidence = {**run.evidence, WITHHELD: (*before, *said)}
+        return self._redactor.run(replace(run, artefacts=kept, evidence=evidence))
+
+    def _hushed(self, listener: Listener) -> Listener:
+        """A listener that hears names of steps without secrets."""
+
+        def tell(event: dict[str, Any]) -> None:
+            named = {"name": self._redactor.text(event["name"])} if "name" in event else {}
+            listener(event | named)
+
+        return tell
 
     async def _borrow(self, browser: bool, patience_s: float) -> Hand:
         try:

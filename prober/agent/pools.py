@@ -45,6 +45,11 @@ class Pools:
         return self.current.renewed
 
     @property
+    def withheld(self) -> int:
+        """Files of evidence that were not kept, for a secret could be in them, ever."""
+        return self.current.withheld["files"]
+
+    @property
     def control(self) -> Control:
         """What looks at this region's own network."""
         return self.current.control

@@ -5,15 +5,20 @@ Only runs that did not pass leave evidence, so what is kept is always of a failu
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from prober.agent.scrub import RAW
+
 #: As long as the rows of runs that failed.
 AGE_S = 400 * 86_400
 MOST_BYTES = 1_000_000_000
+#: By then a trace has been scrubbed, if ever.
+_SCRUBBED_S = 300
 
 
 class _Kept(NamedTuple):
@@ -25,8 +30,15 @@ class _Kept(NamedTuple):
 
 
 def prune(directory: Path, *, age_s: float = AGE_S, most_bytes: int = MOST_BYTES) -> int:
-    """Remove folders that are too old, then the oldest until the rest fits; how many."""
+    """Remove folders that are too old, then the oldest until the rest fits; how many.
+
+    So go traces that were never scrubbed: whoever was to do it is dead.
+    """
     oldest_s = time.time() - age_s
+    for raw in directory.glob(f"*/{RAW}"):
+        with contextlib.suppress(FileNotFoundError):  # its run came to its end just now
+            if raw.stat().st_mtime < time.time() - _SCRUBBED_S:
+                raw.unlink()
     room, removed = most_bytes, 0
     for kept in sorted(_folders(directory), reverse=True):
         room -= kept.size

@@ -20,6 +20,8 @@ from prober.agent.verdict import Doubt, Finding, Stage, Trouble, Verdict, judge,
 from prober.journey import Journey
 from prober.model import Outcome, Phase, Run, RunId, Step
 
+#: The kind of evidence that says which files were not kept, and why.
+WITHHELD = "withheld"
 #: How long a worker may take to have a browser ready.
 STAGE_S = 25.0
 _EVIDENCE_S = 6.0
@@ -105,6 +107,7 @@ class Watch:
         self._seen: dict[str, Any] = {}
         self._where: dict[str, Any] = {}
         self._artefacts: list[str] = []
+        self._withheld: list[str] = []
         self.outcome: Outcome | None = None
         self.close_us = 0
         #: Set when the worker must be killed: `killed` or `died`.
@@ -138,6 +141,7 @@ class Watch:
                 for name in journey.secrets
                 if name in self._around.secrets
             },
+            "mask": journey.mask,
             "first_party": self._around.first_party,
             "keep_browser": self._around.isolation == "context",
             "trace": self._order.trace,
@@ -165,6 +169,7 @@ class Watch:
         if kept:
             self._phases[Phase.EVIDENCE] = kept["evidence_us"]
             self._artefacts = [f"{folder.name}/{name}" for name in kept["files"]]
+            self._withheld = kept["withheld"]
             for number, vitals in kept["vitals"].items():
                 step = self._steps[int(number)]
                 self._steps[int(number)] = replace(step, vitals=vitals)
@@ -338,6 +343,7 @@ class Watch:
             "console": self._seen.get("console", ()),
             "requests": self._seen.get("requests", ()),
             "where": self._where.get("stack", ()),
+            WITHHELD: self._withheld,
         }
         return {name: tuple(kept) for name, kept in lines.items() if kept}
 

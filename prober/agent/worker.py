@@ -231,7 +231,8 @@ class _Run:
             self.context, self.page = driver.take(self.recorder)
             self.intrusion.into_browser(self.context)
             if self.order["trace"]:
-                evidence.start_trace(self.context)
+                film = not (self.order["secrets"] or self.order["mask"])
+                evidence.start_trace(self.context, film=film)
             elif not self.order["mutation"]:
                 self.paint = Paint(self.page, self.recorder, driver.deadline)
             self.phases = {"launch": driver.launch_us, "context": driver.context_us}
@@ -313,19 +314,17 @@ class _Run:
 
     def keep(self, finding: Finding) -> dict[str, Any]:
         """Take the evidence of a run that did not pass."""
-        start = time.perf_counter()
+        start, order, found = time.perf_counter(), self.order, list[evidence.Kept]()
         vitals = self.paint.vitals() if self.paint else {}
-        files: list[str | None] = []
-        if self.context and self.page and self.worker.driver:
-            folder = Path(self.order["evidence"])
+        if self.context and (page := self.page) and self.worker.driver:
+            folder = Path(order["evidence"])
             with self.worker.driver.deadline.of(EVIDENCE_S):
-                if finding.trouble and not self.page.is_closed():
-                    files.append(evidence.screenshot(self.page, folder))
-                if self.order["trace"]:
-                    files.append(evidence.stop_trace(self.context, folder))
+                if order["trace"]:  # before the page is changed for its picture
+                    found.append(evidence.stop_trace(self.context, folder))
+                if finding.trouble and not page.is_closed():
+                    found.append(evidence.screenshot(page, folder, order["mask"], order["secrets"]))
         took_us = round((time.perf_counter() - start) * 1e6)
-        kept = [name for name in files if name]
-        return {"files": kept, "vitals": vitals, "evidence_us": took_us}
+        return {**evidence.told(found), "vitals": vitals, "evidence_us": took_us}
 
     def clean(self) -> dict[str, Any]:
         """Run what the journey left to clean up, newest first; its failure is only told."""

@@ -69,6 +69,69 @@ def test_a_screenshot_shows_no_password(make_bench: object) -> None:
     assert len({colour for row in picture[100:140] for colour in row[:298]}) > 2
 
 
+def shown(token: str) -> str:
+    """A page on which all that is drawn is a secret, or declared to be none of a picture's."""
+    half = len(token) // 2
+    plain = "<style>*{margin:0;border:0;outline:0;background:#fff}iframe{height:40px}</style>"
+    return f"""<!doctype html><html lang=en>{plain}
+      <p>{token}</p><p style="width:9px">{token.upper()}</p>
+      <b>{token[:half]}<i>{token[half:]}</i></b><p class=account>0815</p>
+      <textarea>{token}</textarea><input placeholder="{token}"><p id=shadow></p>
+      <iframe srcdoc="{plain}<p>{token}</p><p class=account>4711</p>"></iframe>
+      <script>document.getElementById('shadow').attachShadow({{mode: 'open'}}).innerHTML =
+        `{plain}<p>{token}</p>`</script>"""
+
+
+def test_a_screenshot_shows_no_secret_in_the_open_and_nothing_declared(make_bench: object) -> None:
+    assert callable(make_bench)
+    bench: Bench = make_bench("viewport: {width: 320, height: 240}")
+    bench.site.pages["/shown"] = shown(SECRETS["token"])
+    source = """
+        def shows(page: Page):
+            with step("open"):
+                page.goto("/shown")
+                assert False
+        """
+    run = bench.run(source, options="secrets=['token'], mask=['.account']")
+    colours = {colour for row in pixels(bench.evidence(run, "screenshot.png")) for colour in row}
+    assert colours == {(255, 255, 255), MASK}
+    assert run.evidence.get("withheld") is None
+    run = bench.run(source)
+    colours = {colour for row in pixels(bench.evidence(run, "screenshot.png")) for colour in row}
+    assert (0, 0, 0) in colours
+
+
+def test_a_page_that_cannot_be_read_is_not_drawn(bench: Bench) -> None:
+    run = bench.run(
+        """
+        def shows(page: Page):
+            with step("open"):
+                page.goto("/")
+                page.evaluate("document.body.append('x'.repeat(2_000_000))")
+                assert False
+        """,
+        options="secrets=['token']",
+    )
+    assert run.artefacts == ()
+    (why,) = run.evidence["withheld"]
+    assert why.startswith("screenshot.png: what the page shows could not be read")
+    assert bench.pool.withheld["files"] >= 1
+
+
+def test_a_trace_has_a_film_only_where_nothing_must_be_hidden(bench: Bench) -> None:
+    source = """
+        def opens(page: Page):
+            with step("open"):
+                page.goto("/")
+                page.wait_for_timeout(300)
+                assert False
+        """
+    for options, film in (("", True), ("secrets=['token']", False), ("mask=['b']", False)):
+        run = bench.run(source, options=options, trace=True)
+        with ZipFile(bench.evidence(run, "trace.zip")) as trace:
+            assert any(name.endswith(".jpeg") for name in trace.namelist()) is film, options
+
+
 def test_a_page_that_is_waited_for_is_drawn_all_the_same(bench: Bench) -> None:
     run = bench.run(
         """

@@ -31,5 +31,16 @@ def test_the_oldest_go_until_the_rest_fits(tmp_path: Path) -> None:
     assert [folder.exists() for folder in folders] == [True, True, False]
 
 
+def test_a_trace_that_was_never_scrubbed_goes(tmp_path: Path) -> None:
+    folder = keep(tmp_path, "killed", age_s=0)
+    (folder / "trace.raw").write_bytes(b"as it was recorded")
+    assert prune(tmp_path) == 0
+    assert (folder / "trace.raw").exists()  # it may be on its way
+    then_s = time.time() - 1000
+    os.utime(folder / "trace.raw", (then_s, then_s))
+    prune(tmp_path)
+    assert [file.name for file in folder.iterdir()] == ["screenshot.png"]
+
+
 def test_nothing_kept_is_nothing_removed(tmp_path: Path) -> None:
     assert prune(tmp_path / "none") == 0

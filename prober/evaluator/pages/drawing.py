@@ -32,6 +32,7 @@ _HEADINGS: Final = {
     "console": "Console",
     "requests": "Requests that failed",
     "where": "Where it was",
+    "withheld": "What was not kept of it",
 }
 _COLOURS: Final = {
     State.FULL: "#14713b",
