@@ -28,10 +28,10 @@ from pydantic import (
     model_validator,
 )
 
-from prober import address, document, otel
+from prober import address, document, otel, source
 from prober.document import matching
-from prober.errors import InputError, Problem
-from prober.source import SECRET_LENGTH, too_short
+from prober.errors import InputError, Problem, SecretUnreadable
+from prober.origin import SecretName, SecretOrigin, SecretSource
 from prober.units import format_ms
 from prober.variables import Place
 
@@ -40,12 +40,6 @@ SIGNALS: tuple[Signal, ...] = ("logs", "metrics", "traces")
 
 #: Control checks are small, and still are requests.
 _OFTEN_MS = 1000
-
-
-def _secret(value: SecretStr) -> SecretStr:
-    if len(value.get_secret_value()) < SECRET_LENGTH:
-        raise ValueError(", ".join(too_short()))
-    return value
 
 
 class Address(NamedTuple):
@@ -79,16 +73,12 @@ def _header_value(value: SecretStr) -> SecretStr:
 
 _SUCH = "write a-z, 0-9 and - such as eu-west-1"
 RegionName = Annotated[str, matching("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a region name", _SUCH)]
-SecretName = Annotated[
-    str, matching("[a-z][a-z0-9_]*", "a secret's name", "write one such as shop_password")
-]
 HeaderName = Annotated[
     str, matching("[A-Za-z0-9!#$%&'*+.^_`|~-]+", "a header", "write such as Authorization")
 ]
 Locale = Annotated[
     str, matching("[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", "a locale", "write one such as en-US")
 ]
-Secret = Annotated[SecretStr, AfterValidator(_secret)]
 HeaderValue = Annotated[SecretStr, AfterValidator(_header_value)]
 Endpoint = Annotated[str, AfterValidator(address.endpoint)]
 Reference = Annotated[str, AfterValidator(address.reference)]
@@ -183,7 +173,7 @@ class Region(document.Strict):
     journeys: Mapping[str, Override] = {}
     #: The journeys that run here; empty means all.
     only: Annotated[tuple[str, ...], Distinct] = Field((), min_length=1)
-    secrets: Mapping[SecretName, Secret] = {}
+    secrets: Mapping[SecretName, SecretOrigin] = {}
     otlp: Annotated[tuple[Destination, ...], AfterValidator(_apart)] = ()
     metrics_interval_ms: document.Duration = Field(15_000, alias="metrics_interval")
     isolation: Literal["browser", "context", "process"] = "browser"
@@ -212,6 +202,24 @@ class Region(document.Strict):
     def position(self) -> Fraction:
         """Where in a journey's period this region starts, from 0 to below 1."""
         return Fraction(sorted(self.fleet).index(self.name), len(self.fleet))
+
+    @property
+    def origins(self) -> dict[str, str | SecretSource]:
+        """Its secrets: those written in it, and for others where to read them."""
+        return {
+            name: each if isinstance(each, SecretSource) else each.get_secret_value()
+            for name, each in self.secrets.items()
+        }
+
+    @property
+    def exposed(self) -> list[Problem]:
+        """Files of secrets that every user of this machine may read."""
+        what = "every user of this machine may read the secret's file"
+        return [
+            self.problem(("secrets", name), what, f"chmod o-r {each.file}")
+            for name, each in self.secrets.items()
+            if isinstance(each, SecretSource) and each.file and source.open_to_others(each.file)
+        ]
 
     def paused(self, journey: str) -> bool:
         """Whether a journey's slots are skipped here."""
@@ -351,6 +359,12 @@ def _misfits(region: Region, path: Path, environ: Mapping[str, str]) -> Iterator
         if server == address.server(region.base_url) or server[0] in region.first_party:
             what = "is the target itself, whose outage would pass for one of this region"
             yield region.problem(("control", "references", index), what, "name another host")
+    for name, origin in region.secrets.items():
+        if isinstance(origin, SecretSource) and origin.file:
+            try:
+                source.of_file(origin.file)
+            except SecretUnreadable as error:
+                yield region.problem(("secrets", name), error.what, error.mend)
     if environ.get(otel.TEMPORALITY, "cumulative").lower() != "cumulative":
         what = f"{otel.TEMPORALITY} asks for other than cumulative, which a restart would falsify"
         yield region.problem((), what, "unset it")

@@ -1,9 +1,13 @@
-"""What log lines are about: fields that a structured log shows beside the text."""
+"""What log lines are about, and what must not stand in them.
+
+A structured log shows fields beside the text. Whoever knows secrets says here how they are taken
+out; `prober.cli.logs` does it to every line.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -11,6 +15,20 @@ from typing import Any
 _fields: ContextVar[Mapping[str, Any]] = ContextVar("fields")
 #: Under this name a line carries fields of its own.
 _OWN = "prober_fields"
+#: What was ever known stays known, as long as the process lives.
+_hiding: dict[object, Callable[[str], str]] = {}
+
+
+def hide(redacted: Callable[[str], str], key: object = None) -> None:
+    """Have texts of the log changed by this from now on; once for each key."""
+    _hiding.setdefault(redacted if key is None else key, redacted)
+
+
+def hidden(text: str) -> str:
+    """A text as a log may show it."""
+    for redacted in list(_hiding.values()):
+        text = redacted(text)
+    return text
 
 
 @contextmanager

@@ -21,9 +21,9 @@ from prober.agent.allowance import Allowance, NoCapacity
 from prober.agent.code import Code
 from prober.agent.control import Control, ControlSettings
 from prober.agent.hand import Hand, now
-from prober.agent.redact import Redactor
 from prober.agent.scrub import scrub
 from prober.agent.strain import Usual
+from prober.agent.vault import Unread, Vault
 from prober.agent.watch import (
     STAGE_S,
     WITHHELD,
@@ -31,6 +31,7 @@ from prober.agent.watch import (
     Order,
     Surroundings,
     Watch,
+    unstarted,
 )
 from prober.model import Outcome, Run
 
@@ -82,7 +83,8 @@ class Pool:
                 be used.
         """
         self.settings = settings
-        self._redactor = Redactor(settings.around.secrets)
+        self.vault: Vault = Vault(settings.around.secrets, before.vault if before else None)
+        self._redactor = self.vault.redactor
         self.allowance = Allowance(settings.places, settings.allowance)
         self.control: Control = Control(settings.control, before.control if before else None)
         #: How long a page of our own takes in browsers that are well.
@@ -145,7 +147,12 @@ class Pool:
         browser = order.journey.needs_browser
         await self.warm(browser=browser)
         waited = time.perf_counter()
-        hand = await self._unless_cancelled(self._borrow(browser, order.patience_s))
+        try:
+            values = await self._unless_cancelled(self.vault.read(order.journey.secrets))
+        except Unread as missing:
+            return unstarted(order, self._around, missing)
+        left_s = order.patience_s - (time.perf_counter() - waited)
+        hand = await self._unless_cancelled(self._borrow(browser, left_s))
         try:
             left_s = order.patience_s - (time.perf_counter() - waited)
             place = self._place(browser, left_s)
@@ -154,7 +161,7 @@ class Pool:
             self._idle[browser].put_nowait(hand)
             raise
         queue_us = round((time.perf_counter() - waited) * 1e6)
-        watch = self._watch(hand, order, listener, queue_us)
+        watch = self._watch(hand, order, values, listener, queue_us)
         try:
             run = await watch.run()
         finally:
@@ -170,6 +177,7 @@ class Pool:
         self,
         hand: Hand,
         order: Order,
+        values: Mapping[str, str],
         listener: Listener,
         queue_us: int,
     ) -> Watch:
@@ -178,6 +186,7 @@ class Pool:
             hand,
             order,
             around,
+            values,
             self._cancelled,
             hushed,
             queue_us,

@@ -11,10 +11,13 @@ import contextlib
 import ctypes
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -25,6 +28,8 @@ _SWEEP_S = 2.0
 
 #: Children that this process started itself and waits for.
 started: set[int] = set()
+#: Held while a child is not in `started` yet: `reap` would take its exit status away.
+_starting = threading.Lock()
 
 
 def adopt_orphans() -> None:
@@ -57,10 +62,41 @@ def sweep(pid: int, temporary: Path) -> None:
 
 def reap() -> None:
     """Collect adopted children that have ended; our own are collected by who started them."""
-    for child in psutil.Process().children():
-        if child.pid not in started and _is_zombie(child):
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(child.pid, os.WNOHANG)
+    with _starting:
+        for child in psutil.Process().children():
+            if child.pid not in started and _is_zombie(child):
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(child.pid, os.WNOHANG)
+
+
+def start(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own, whose output is read and whose errors are not.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    with _starting:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        started.add(child.pid)
+    return child
+
+
+def end(child: subprocess.Popen[bytes]) -> int:
+    """A program's exit code, one of `start`; one that goes on is killed, session and all."""
+    if child.poll() is None:  # else its number may be another's by now
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+    code = child.wait()
+    started.discard(child.pid)
+    if child.stdout:
+        child.stdout.close()
+    return code
 
 
 def stopped(pid: int) -> dict[str, bool]:

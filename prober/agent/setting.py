@@ -55,7 +55,8 @@ def pool_settings(
 def _surroundings(region: Region) -> Surroundings:
     return Surroundings(
         first_party=(urlsplit(region.base_url).netloc, *region.first_party),
-        secrets={name: value.get_secret_value() for name, value in region.secrets.items()},
+        secrets=region.origins,
+        problem=region.problem,
         isolation=region.isolation,
         saturation=region.saturation == "on",
         evidence=region.evidence.resolve(),

@@ -16,9 +16,12 @@ from prober.agent import process, strain
 from prober.agent.control import Control
 from prober.agent.hand import Hand, now
 from prober.agent.strain import Lag, Usual
+from prober.agent.vault import Origin, Unread
 from prober.agent.verdict import Doubt, Finding, Stage, Trouble, Verdict, judge, settled
+from prober.errors import Problem
 from prober.journey import Journey
-from prober.model import Outcome, Phase, Run, RunId, Step
+from prober.model import Cause, Outcome, Phase, Run, RunId, Step
+from prober.variables import Place
 
 #: The kind of evidence that says which files were not kept, and why.
 WITHHELD = "withheld"
@@ -46,7 +49,7 @@ class Surroundings:
     """What every run of an agent has in common."""
 
     first_party: tuple[str, ...]
-    secrets: Mapping[str, str] = field(repr=False)
+    secrets: Mapping[str, Origin] = field(repr=False)
     #: browser, context or process: what is new for each run.
     isolation: str
     #: Where files of runs that did not pass are kept.
@@ -57,6 +60,8 @@ class Surroundings:
     saturation: bool = True
     #: By journey file, the copy that is loaded in its place.
     copies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: Where in the region's file something is, for people.
+    problem: Callable[[Place, str, str], Problem] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,7 @@ class Watch:
         hand: Hand,
         order: Order,
         around: Surroundings,
+        values: Mapping[str, str],
         cancelled: asyncio.Event,
         listener: Listener,
         queue_us: int,
@@ -95,6 +101,7 @@ class Watch:
         self._control = control
         self._order = order
         self._around = around
+        self._values = values
         self._cancelled = cancelled
         self._listener = listener
         self._phases: dict[Phase, int] = {Phase.QUEUE: queue_us}
@@ -136,11 +143,7 @@ class Watch:
             "journey": journey.name,
             "file": self._around.copies.get(journey.file, journey.file),
             "seconds": (journey.timeout_ms - _reserve_ms(journey.timeout_ms)) / 1000,
-            "secrets": {
-                name: self._around.secrets[name]
-                for name in journey.secrets
-                if name in self._around.secrets
-            },
+            "secrets": self._values,
             "mask": journey.mask,
             "first_party": self._around.first_party,
             "keep_browser": self._around.isolation == "context",
@@ -346,6 +349,22 @@ class Watch:
             WITHHELD: self._withheld,
         }
         return {name: tuple(kept) for name, kept in lines.items() if kept}
+
+
+def unstarted(order: Order, around: Surroundings, missing: Unread) -> Run:
+    """The record of a run that could not begin for want of a secret; it says what to mend."""
+    why, now_ms = missing.why, _wall_ms()
+    return Run(
+        id=order.id,
+        outcome=Outcome.INCONCLUSIVE,
+        cause=Cause.SECRETS,
+        message=str(around.problem(("secrets", missing.name), why.what, why.mend)),
+        started_ms=now_ms,
+        finished_ms=now_ms,
+        start_delay_us=order.start_delay_us,
+        duration_us=0,
+        regime={**around.regime, "journey": order.journey.hash},
+    )
 
 
 def _reserve_ms(timeout_ms: int) -> int:

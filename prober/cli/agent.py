@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from prober.agent.agent import Agent
     from prober.agent.definition import Definition
     from prober.config import Region
+
+log = logging.getLogger(__name__)
 
 #: From being told to end to the end, whatever still goes on; most of it is for runs.
 END_S = 29.0
@@ -59,13 +62,15 @@ def read(journeys: Path, file: Path) -> Definition:
     inputs = read_inputs(journeys, file)
     (region,) = inputs.regions
     _hide(region)
+    for problem in region.exposed:
+        log.warning("%s", problem)
     return Definition.of(region, inputs.journeys, inputs.contracts, code)
 
 
 def _hide(region: Region) -> None:
     from prober.cli import logs
 
-    known = {name: value.get_secret_value() for name, value in region.secrets.items()}
+    known = {name: value for name, value in region.origins.items() if isinstance(value, str)}
     for destination in region.otlp:
         for name, value in destination.headers.items():
             words = value.get_secret_value().split()

@@ -98,7 +98,7 @@ def _findings(inputs: Inputs, periods: dict[str, dict[str, int]]) -> dict[str, A
                 "name": region.name,
                 "load_at_timeouts": percent(load, 1),
                 "fits": load <= 1,
-                "warnings": [str(problem) for problem in _blind(region)],
+                "warnings": [str(problem) for problem in (*_blind(region), *region.exposed)],
             }
             for region in inputs.regions
             for load in [_load(region, inputs)]

@@ -13,14 +13,12 @@ import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
-from prober.logged import fields_of
-
-if TYPE_CHECKING:
-    from prober.agent.redact import Redactor
+from prober import logged
+from prober.logged import fields_of, hidden
 
 
 class Form(StrEnum):
@@ -33,8 +31,6 @@ class Form(StrEnum):
 LogFormat = Annotated[
     Form, typer.Option("--log-format", help="Log lines for people, or as JSON objects.")
 ]
-#: Take secrets out of a text, by what they know; what was ever known stays known.
-_hiding: dict[frozenset[tuple[str, str]], Redactor] = {}
 
 
 def set_up(form: Form = Form.TEXT, *, verbose: bool = False) -> None:
@@ -50,7 +46,7 @@ def hide(secrets: Mapping[str, str]) -> None:
     """Show these by their names from now on, in every line."""
     from prober.agent.redact import Redactor
 
-    _hiding[frozenset(secrets.items())] = Redactor(secrets)
+    logged.hide(Redactor(secrets).text, frozenset(secrets.items()))
 
 
 class _Lines(logging.Formatter):
@@ -62,7 +58,7 @@ class _Lines(logging.Formatter):
         text += f" [{fields}]" if fields else ""
         if found := _exception(record):
             text += " | " + " | ".join(line.strip() for line in found.splitlines())
-        return "".join(c if c.isprintable() else " " for c in _hidden(text))
+        return "".join(c if c.isprintable() else " " for c in hidden(text))
 
 
 class _Objects(logging.Formatter):
@@ -79,7 +75,7 @@ class _Objects(logging.Formatter):
         if exception := _exception(record):
             found["exception"] = exception
         # Before they are packed: within an escape a secret's first letter could be another's last.
-        return json.dumps({n: _hidden(v) if isinstance(v, str) else v for n, v in found.items()})
+        return json.dumps({n: hidden(v) if isinstance(v, str) else v for n, v in found.items()})
 
 
 _FORMS: Final = {Form.TEXT: _Lines(), Form.JSON: _Objects()}
@@ -94,9 +90,3 @@ def _exception(record: logging.LogRecord) -> str | None:
     if not record.exc_info or record.exc_info[1] is None:
         return None
     return "".join(traceback.format_exception(record.exc_info[1])).rstrip()
-
-
-def _hidden(text: str) -> str:
-    for redactor in list(_hiding.values()):
-        text = redactor.text(text)
-    return text

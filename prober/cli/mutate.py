@@ -16,7 +16,7 @@ from prober.cli.trials import Standing, Trial, conclude, judge, line, plain, who
 from prober.model import Cause, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from prober.agent.pool import Pool, PoolSettings
     from prober.agent.watch import Order
@@ -105,12 +105,10 @@ class _Session:
     ) -> None:
         from rich.console import Console
 
-        from prober.agent.redact import Redactor
-
         self._settings = settings
         self._journey, self._region = journey, region
         self._console = Console(highlight=False, quiet=quiet)
-        self._redacted = Redactor(settings.around.secrets).text
+        self._redacted: Callable[[str], str] = str
         self._plain: Run | None = None
         self._trials: list[Trial] = []
         #: How many mutations there are, with those that were not asked for.
@@ -134,6 +132,7 @@ class _Session:
         from prober.cli.play import pool_of
 
         async with pool_of(self._settings) as pool:
+            self._redacted = pool.vault.redactor.text
             began = time.monotonic()
             known = mutations(await self._survey(pool))
             tried = chosen(known, only, skip, limit)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from prober import logged
 from prober.cli import logs
 from prober.cli.logs import Form
 from prober.logged import about, beside
@@ -24,7 +25,7 @@ def written(form: Form, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs._FORMS[form])
-    monkeypatch.setattr(logs, "_hiding", {})
+    monkeypatch.setattr(logged, "_hiding", {})
     logs.hide({"shop_password": SECRET})
     log.addHandler(handler)
     log.setLevel(logging.INFO)

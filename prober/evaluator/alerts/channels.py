@@ -13,10 +13,11 @@ from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from prober import document
-from prober.config import Endpoint, HeaderName, HeaderValue, Secret
+from prober.config import Endpoint, HeaderName, HeaderValue
 from prober.document import Document, Strict, Text, did_you_mean, matching
 from prober.errors import InputError, Problem
 from prober.evaluator.alerts.apprised import apprise_problem
+from prober.origin import Secret
 from prober.slo.contract import Contract
 from prober.source import SECRET_LENGTH
 from prober.variables import Place
