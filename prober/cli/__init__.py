@@ -21,6 +21,7 @@ VERBS = (
     "run",
     "check",
     "mutate",
+    "totp",
     "status",
     "gate",
     "override",

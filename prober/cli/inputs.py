@@ -81,6 +81,16 @@ def read_inputs(journeys: Path, regions: Path | None) -> Inputs:
     return Inputs(found, contracts, places)
 
 
+def read_region(regions: Path, name: str | None) -> Region:
+    """One region, the first when none is asked for, whatever the journeys are like.
+
+    Raises:
+        InputError: with every problem of every region file.
+        ProberError: there is no such region.
+    """
+    return Inputs((), (), _regions(regions)).region(name)
+
+
 def _regions(path: Path | None) -> tuple[Region, ...]:
     if path is None:
         return ()
