@@ -51,14 +51,20 @@ class Emulation:
     @classmethod
     def read(
         cls,
-        *,
         device: str | None,
         viewport: str | None,
         locale: str | None,
         timezone: str | None,
         network: str | Mapping[str, str] | None,
     ) -> Emulation:
-        """As an author writes it.
+        """As an author writes it; None is as the region says.
+
+        Args:
+            device: a name of Playwright's list.
+            viewport: width and height in CSS pixels, such as `390x844`.
+            locale: such as `de-DE`.
+            timezone: such as `Europe/Berlin`.
+            network: `3g`, `slow-4g`, `fast-4g`, or its latency, down and up.
 
         Raises:
             ValueError: a value cannot be, with the mend.

@@ -214,21 +214,19 @@ def journey(
         ValueError: a value is wrong; discovery turns it into a Problem with its place.
     """
     named, masks = _listed("secrets", secrets), _listed("mask", mask)
-    emulation = Emulation.read(
-        device=device, viewport=viewport, locale=locale, timezone=timezone, network=network
-    )
+    emulation = Emulation.read(device, viewport, locale, timezone, network)
+    options = (every, timeout, max_duration, named, browser, name)
+    return lambda body: _declare(body, _define(body, *options), emulation, masks)
 
-    def mark(body: Body) -> Body:
-        definition = _define(body, every, timeout, max_duration, named, browser, name)
-        if emulation != PLAIN and not definition.needs_browser:
-            raise ValueError("only a page has a device or network, ask for page")
-        # The function may come from another file, such as a test's; this one declares it.
-        file = sys._getframe(1).f_code.co_filename
-        definition = replace(definition, emulation=emulation, mask=masks, file=file)
-        declared.append((definition, body))
-        return body
 
-    return mark
+def _declare(body: Body, definition: Journey, emulation: Emulation, masks: tuple[str, ...]) -> Body:
+    if emulation != PLAIN and not definition.needs_browser:
+        raise ValueError("only a page has a device or network, ask for page")
+    # The function may come from another file, such as a test's; who decorates it declares it.
+    file = sys._getframe(2).f_code.co_filename
+    definition = replace(definition, emulation=emulation, mask=masks, file=file)
+    declared.append((definition, body))
+    return body
 
 
 def _define(

@@ -12,19 +12,15 @@ a run with an intrusion `struck` and `surveyed`.
 from __future__ import annotations
 
 import gc
-import json
 import os
 import queue
-import socket
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import BrowserContext, Error, Page, TimeoutError
@@ -32,6 +28,7 @@ from playwright.sync_api import BrowserContext, Error, Page, TimeoutError
 from prober.agent import evidence
 from prober.agent.browser import BrowserSettings, Driver
 from prober.agent.intrusion import Intrusion
+from prober.agent.line import Line
 from prober.agent.paint import Paint
 from prober.agent.recorder import KEPT_CHARACTERS, Recorder, TargetAnswered
 from prober.agent.strain import Reading
@@ -47,34 +44,6 @@ EVIDENCE_S = 5.0
 CLEANUP_S = 10.0
 #: So many objects more than were let go before a worker looks for those that hold each other.
 GARBAGE = 10_000
-
-
-class Line:
-    """The socket to the supervisor: one JSON object a line, from any thread."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._socket = socket.socket(fileno=descriptor)
-        self._lock = threading.Lock()
-        #: Whether the journey's own time was up and its calls were ended.
-        self.past: Callable[[], bool] = lambda: False
-
-    def tell(self, event: dict[str, Any]) -> None:
-        """Send an event."""
-        data = json.dumps(event).encode() + b"\n"
-        with self._lock:
-            self._socket.sendall(data)
-
-    def listen(self, orders: queue.SimpleQueue[dict[str, Any]]) -> None:
-        """Pass orders on; answer `where` at once; end with the supervisor."""
-        with self._socket.makefile("rb") as lines:
-            for line in lines:
-                order = json.loads(line)
-                if order["do"] == "where":
-                    self.tell({"at": "where", **_where(), "past": self.past()})
-                else:
-                    orders.put(order)
-        # The supervisor is gone. The driver closes its browser when this process ends.
-        os._exit(1)
 
 
 @dataclass(slots=True)
@@ -379,15 +348,6 @@ def _first_lines(error: BaseException) -> str:
     if isinstance(error, Error | AssertionError | TargetAnswered | InputError):
         return said or type(error).__name__
     return f"{type(error).__name__}: {said}"
-
-
-def _where() -> dict[str, Any]:
-    """Where the main thread is: in its own code, or waiting for Playwright."""
-    frame: FrameType | None = sys._current_frames()[threading.main_thread().ident or 0]
-    stack = traceback.extract_stack(frame)
-    waiting = any("playwright" in entry.filename for entry in stack[-12:])
-    last = [f"{Path(e.filename).name}:{e.lineno} in {e.name}" for e in stack[-3:]]
-    return {"waiting": waiting, "stack": last}
 
 
 def main(descriptor: int) -> None:
