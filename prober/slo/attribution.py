@@ -6,7 +6,7 @@ name is a part like any other. Parts name changes and systems, never people.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -96,7 +96,8 @@ class Total(NamedTuple):
 class Incident(NamedTuple):
     """Failures that followed each other closely."""
 
-    #: From the first one's slot to just after the last one's.
+    #: As users met it: from the first one's slot on, and what failed last stands for the time
+    #: until the next run.
     span: Span
     failures: tuple[Failure, ...]
     part: Part
@@ -154,6 +155,8 @@ def attribute(
     deploys: Sequence[Deploy],
     within_ms: int,
     apart_ms: int,
+    every_ms: int = 1,
+    end_ms: int = 0,
 ) -> Attribution:
     """Divide what is consumed of a budget.
 
@@ -163,27 +166,23 @@ def attribute(
         deploys: what went out.
         within_ms: so long after a deploy a failure is held against it.
         apart_ms: failures further apart than this are different incidents.
+        every_ms: from run to run.
+        end_ms: of what is judged: no incident goes on for longer.
     """
+    shipped = [_deploy(deploys, each.slot_ms, within_ms) for each in failures]
 
-    def deploy(each: Failure) -> str:
-        found = deploy_of(deploys, each.slot_ms, within_ms)
-        return found.name if found else NO_DEPLOY
-
-    def origin(each: Failure) -> str:
-        return str(each.origin if deploy(each) == NO_DEPLOY else Origin.DEPLOY)
-
-    def named(name: Callable[[Failure], str]) -> tuple[Part, ...]:
-        return _divide(failures, total, name)
+    def named(names: Iterable[str]) -> tuple[Part, ...]:
+        return _divide(failures, total, names)
 
     return Attribution(
         total=total,
         unrecorded=parts(_unrecorded(failures, total), total.budget),
-        origins=named(origin),
-        causes=named(lambda each: each.cause),
-        steps=named(lambda each: each.step),
-        regions=named(lambda each: each.region),
-        deploys=named(deploy),
-        incidents=_incidents(grouped(failures, apart_ms), total),
+        origins=named(map(_origin, failures, shipped)),
+        causes=named(each.cause for each in failures),
+        steps=named(each.step for each in failures),
+        regions=named(each.region for each in failures),
+        deploys=named(shipped),
+        incidents=_incidents(grouped(failures, apart_ms), total, every_ms, end_ms),
         silent=total.part("silent", [each for each in failures if each.silent]),
     )
 
@@ -204,6 +203,15 @@ def deploy_of(deploys: Iterable[Deploy], slot_ms: int, within_ms: int) -> Deploy
     return max(before, default=None)
 
 
+def _deploy(deploys: Iterable[Deploy], slot_ms: int, within_ms: int) -> str:
+    found = deploy_of(deploys, slot_ms, within_ms)
+    return found.name if found else NO_DEPLOY
+
+
+def _origin(failure: Failure, deploy: str) -> str:
+    return str(failure.origin if deploy == NO_DEPLOY else Origin.DEPLOY)
+
+
 def grouped(failures: Iterable[Failure], apart_ms: int) -> tuple[tuple[Failure, ...], ...]:
     """Failures as incidents: none in one is more than `apart_ms` after the one before it."""
     ordered = sorted(failures, key=lambda each: (each.slot_ms, each.region))
@@ -215,10 +223,13 @@ def grouped(failures: Iterable[Failure], apart_ms: int) -> tuple[tuple[Failure, 
     return tuple(map(tuple, groups))
 
 
-def _incidents(groups: Iterable[tuple[Failure, ...]], total: Total) -> tuple[Incident, ...]:
+def _incidents(
+    groups: Iterable[tuple[Failure, ...]], total: Total, every_ms: int, end_ms: int
+) -> tuple[Incident, ...]:
     found = []
     for group in groups:
-        span = Span(group[0].slot_ms, group[-1].slot_ms + 1)
+        last_ms = group[-1].slot_ms
+        span = Span(group[0].slot_ms, max(last_ms + 1, min(last_ms + every_ms, end_ms)))
         found.append(Incident(span, group, total.part(_when(span), group)))
     return tuple(sorted(found, key=lambda each: (-each.part.bad, each.span)))
 
@@ -232,13 +243,11 @@ def _when(span: Span) -> str:
     return f"{start:%Y-%m-%d %H:%M} to {day}{end:%H:%M} UTC"
 
 
-def _divide(
-    failures: Sequence[Failure], total: Total, name: Callable[[Failure], str]
-) -> tuple[Part, ...]:
-    """The consumed share by name; what has no record has a name too."""
+def _divide(failures: Sequence[Failure], total: Total, names: Iterable[str]) -> tuple[Part, ...]:
+    """The consumed share by name, one for each failure; what has no record has a name too."""
     spent: dict[str, Number] = {}
-    for each in failures:
-        spent[name(each)] = spent.get(name(each), 0) + each.bad
+    for each, name in zip(failures, names, strict=True):
+        spent[name] = spent.get(name, 0) + each.bad
     return parts(spent | _unrecorded(failures, total), total.budget)
 
 

@@ -39,7 +39,7 @@ _SEVERITIES: Final = (
 class Episode:
     """An incident as alerts see it: runs failed, and the budget bore it."""
 
-    #: From the first bad run's slot to just after the last's.
+    #: From the first bad run's slot until users met it no more.
     span: Span
     #: Runs in it.
     counts: Counts

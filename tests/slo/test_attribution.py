@@ -171,6 +171,24 @@ def test_an_incident_is_called_by_its_time(slots: list[int], name: str) -> None:
     assert incident.part.name == name
 
 
+@pytest.mark.parametrize(
+    ("every_ms", "end_ms", "until_ms"),
+    [
+        pytest.param(5 * MINUTE_MS, HOUR_MS, 7 * MINUTE_MS, id="until the next run"),
+        pytest.param(5 * MINUTE_MS, 3 * MINUTE_MS, 3 * MINUTE_MS, id="until the end"),
+        pytest.param(1, HOUR_MS, 2 * MINUTE_MS + 1, id="nobody knows when the next run is"),
+        pytest.param(5 * MINUTE_MS, 0, 2 * MINUTE_MS + 1, id="a failure is part of it"),
+    ],
+)
+def test_what_failed_last_stands_for_the_time_until_the_next_run(
+    every_ms: int, end_ms: int, until_ms: int
+) -> None:
+    failed = [bad(MINUTE_MS), bad(2 * MINUTE_MS)]
+    total = Total(2, BUDGET)
+    (incident,) = attribute(failed, total, [], 0, HOUR_MS, every_ms, end_ms).incidents
+    assert incident.span == (MINUTE_MS, until_ms)
+
+
 def test_the_dearest_incident_stands_first() -> None:
     failed = [bad(0), bad(HOUR_MS), bad(HOUR_MS + 1)]
     total = Total(3, BUDGET)

@@ -8,11 +8,21 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from prober.evaluator.judging.counting import Counting
+from prober.evaluator.judging.lately import Lately
 from prober.evaluator.judging.result import Result
 from prober.model import Run
-from prober.slo.attribution import Attribution, Deploy, Failure, Total, attribute, failure
+from prober.slo.attribution import (
+    Attribution,
+    Deploy,
+    Failure,
+    Incident,
+    Total,
+    attribute,
+    failure,
+)
 from prober.slo.budget import Number
 from prober.slo.contract import NoData, Retry
+from prober.slo.impact import Episode
 from prober.slo.region import Mode
 from prober.slo.slices import pooled, timeslices
 from prober.slo.window import Span
@@ -52,13 +62,34 @@ class Spending:
         if not budget:
             return None
         data, journey = self.counting.contract.data, self.counting.contract.journey
-        every = self.counting.source.periods(journey, self.result.span.end_ms)
+        end_ms = self.result.span.end_ms
+        every_ms = max(self.counting.source.periods(journey, end_ms).values(), default=0)
         return attribute(
             list(self.failures()),
             Total(counts.bad, budget, counts.no_data_slices if data.no_data is NoData.BAD else 0),
             deploys,
             within_ms,
-            ROUNDS_APART * max(every.values(), default=0),
+            ROUNDS_APART * every_ms,
+            every_ms,
+            end_ms,
+        )
+
+    def episode(self, incident: Incident, budget: Number | None) -> Episode:
+        """What ran during an incident, for saying what it did to users.
+
+        Args:
+            incident: of `attribution`.
+            budget: what it took a share of; none or 0: there was none.
+
+        Raises:
+            SourceUnavailable: counts cannot be had now.
+        """
+        start_ms, end_ms = incident.span
+        lately = Lately(self.counting, self.result.objective.target, end_ms)
+        return Episode(
+            span=incident.span,
+            counts=lately.count(end_ms - start_ms).after,
+            consumed=Fraction(incident.part.bad) / budget if budget else Fraction(0),
         )
 
     def failures(self) -> Iterator[Failure]:

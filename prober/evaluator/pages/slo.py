@@ -29,7 +29,7 @@ from prober.journal.shown import Glimpse
 from prober.model import Outcome
 from prober.slo.attribution import Attribution, Incident
 from prober.slo.contract import Contract
-from prober.slo.impact import Episode, sentence
+from prober.slo.impact import sentence
 from prober.slo.window import Span
 
 #: So many incidents, runs and parts are told.
@@ -127,8 +127,9 @@ def _details(evaluation: Evaluation, desk: Desk) -> Details:
     found = abouts(desk, contract, Once(desk.source), evaluation.as_of_ms)
     pairs = list(zip(found, evaluation.results, strict=True))
     about, result = next(pair for pair in pairs if pair[1] is evaluation.deciding[0])
-    spent = Spending(about.counting, result).attribution(deploys, WITHIN_MS)
-    incidents = tuple(_told(about, spent.incidents if spent else ()))
+    spending = Spending(about.counting, result)
+    spent = spending.attribution(deploys, WITHIN_MS)
+    incidents = tuple(_told(spending, spent.incidents if spent else ()))
     happened = [Happened("incident", each.incident.span, each.text) for each in incidents]
     return Details(
         burning=tuple(_burning(each, its) for each, its in pairs),
@@ -147,12 +148,12 @@ def _burning(about: About, result: Result) -> Burning:
     return Burning(result, Plot.of(grid, (each.remaining for each in left), Fraction(1)), left)
 
 
-def _told(about: About, incidents: Iterable[Incident]) -> Iterator[Told]:
+def _told(spending: Spending, incidents: Iterable[Incident]) -> Iterator[Told]:
     """The dearest incidents."""
+    contract = spending.counting.contract
     for each in [*incidents][:TOLD]:
-        counts = about.counting.count(each.span, due=False).after
-        episode = Episode(span=each.span, counts=counts, consumed=each.part.share)
-        yield Told(each, sentence(about.contract.journey, about.contract.impact, episode))
+        episode = spending.episode(each, spending.result.judgement.budget)
+        yield Told(each, sentence(contract.journey, contract.impact, episode))
 
 
 def _troubles(journey: str, source: Source, span: Span) -> list[Trouble]:

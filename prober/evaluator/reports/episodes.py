@@ -10,12 +10,11 @@ from typing import Any, Final
 from prober.evaluator.desk.about import About
 from prober.evaluator.desk.owners import WITHIN_MS
 from prober.evaluator.desk.subject import Subject, part_of
-from prober.evaluator.judging.lately import Lately
 from prober.evaluator.judging.plain import exact
 from prober.evaluator.judging.spending import Spending
 from prober.model import Run
 from prober.slo.attribution import Attribution, Deploy, Incident, Part, deploy_of
-from prober.slo.impact import Episode, loss, sentence
+from prober.slo.impact import loss, sentence
 from prober.slo.moment import iso
 from prober.slo.window import Span
 
@@ -75,7 +74,8 @@ def _incident(
     deploys: Sequence[Deploy],
 ) -> Plain:
     """One; with fewer failures than alerts wait for it has no severity: it may be chance."""
-    episode = _episode(subject, span, incident, budget)
+    about = subject.over(span)
+    episode = Spending(about.counting, about.result).episode(incident, budget)
     contract, failures = subject.contract, incident.failures
     cost = loss(contract.impact, episode)
     shipped = {deploy_of(deploys, each.slot_ms, WITHIN_MS) for each in failures}
@@ -102,19 +102,6 @@ def _incident(
         "runs": [f"{iso(run.id.slot_ms)} {run.id.region}" for run in runs[:NAMED]],
         "seen": _seen(runs),
     }
-
-
-def _episode(subject: Subject, span: Span, incident: Incident, budget: Fraction | None) -> Episode:
-    """An incident as users met it: what failed last stands for the time until the next run."""
-    start_ms, end_ms = incident.span
-    every_ms = max(subject.over(span).periods.values(), default=1)
-    length = Span(start_ms, min(end_ms - 1 + every_ms, max(end_ms, span.end_ms)))
-    lately = Lately(subject.counting, subject.objective.target, length.end_ms)
-    return Episode(
-        span=length,
-        counts=lately.count(length.length_ms).after,
-        consumed=part_of(incident.part.bad, budget) or Fraction(0),
-    )
 
 
 def _runs(subject: Subject, span: Span) -> tuple[Run, ...]:

@@ -11,7 +11,9 @@ from prober.evaluator.board import Board
 from prober.evaluator.pages.drawing import draw
 from prober.evaluator.pages.slo import SloPage, gather
 from prober.model import Outcome
+from prober.slo.moment import iso
 from tests.evaluator.conftest import build_run
+from tests.evaluator.hours import EARLIER, IMPACT, MORNING, Hours, hourly_contract
 from tests.evaluator.office import MINUTE_MS, NOW_MS, WINDOW, Office, contract
 
 CALENDAR = contract().replace(
@@ -66,6 +68,29 @@ def test_windows_gone_by_are_told(office: Office) -> None:
     assert [each.span.end_ms for each in past][:2] == [NOW_MS, NOW_MS - WINDOW * MINUTE_MS]
     assert [each.judgement.counts.bad for each in past] == [1, 1, 0]
     assert "Windows gone by" in draw("slo.html", page=page, alive=True)
+
+
+@pytest.mark.parametrize("budgeting", ["occurrences", "{timeslices: {slice: 1h, rule: all}}"])
+def test_of_an_incident_page_report_and_command_say_the_same(
+    tmp_path: Path, budgeting: str
+) -> None:
+    more = f"{IMPACT}  budgeting: {budgeting}\n"
+    there = Hours(tmp_path / "hours", hourly_contract(more=more)).hours((*MORNING, EARLIER))
+    try:
+        page = look(there)
+        (objective,) = there.slo("daily")["objectives"]
+        (told,) = there.ask("budget-explain", slo="checkout")["slos"][0]["results"]
+    finally:
+        there.close()
+    assert page.details
+    (seen, _), (reported,) = page.details.incidents, objective["incidents"]
+    (explained, _) = told["incidents"]
+    assert seen.text == reported["text"]
+    assert "From 2026-06-30 10:00 to 13:00 UTC" in seen.text
+    assert str(seen.incident.part.share) == reported["share"]["exact"]
+    span = tuple(map(iso, seen.incident.span))
+    for other in (reported, explained):
+        assert (other["start"], other["end"]) == span
 
 
 def test_the_newest_troubles_of_the_whole_window_are_told(office: Office) -> None:
