@@ -16,6 +16,9 @@ from prober.errors import ProberError
 if TYPE_CHECKING:
     from prober.evaluator.pages.export import File
 
+#: How an evaluator answers who shows no token, or one that is not good for it.
+_REFUSED = (401, 403)
+
 
 def command(
     directory: Annotated[Path, typer.Argument(help="Where to; what is there is overwritten.")],
@@ -39,10 +42,16 @@ def _fetched(url: str) -> Iterable[File]:
     """As an evaluator draws them."""
     import httpx
 
+    from prober.cli.ask import bearer
     from prober.evaluator.pages.export import File
 
     try:
-        reply = httpx.get(f"{url.rstrip('/')}/site.zip", timeout=60).raise_for_status()
+        reply = httpx.get(f"{url.rstrip('/')}/site.zip", headers=bearer(), timeout=60)
+        if reply.status_code in _REFUSED:
+            raise ProberError(
+                f"{url} shows its pages to holders of a token: set PROBER_TOKEN to one of them"
+            )
+        reply.raise_for_status()
         with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
             names = archive.namelist()
             if any(".." in Path(name).parts or Path(name).is_absolute() for name in names):

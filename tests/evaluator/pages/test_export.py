@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
@@ -102,9 +103,15 @@ def test_it_is_read_from_a_disk(files: dict[str, str], tmp_path: Path, browser: 
     page.close()
 
 
-def write_site(*options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "prober", "site", *options]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+def write_site(*options: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "prober", "site", *options],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | environ,
+        check=False,
+    )
 
 
 def test_the_command_writes_what_an_evaluator_draws(
@@ -120,6 +127,23 @@ def test_the_command_draws_from_a_journal_alone(office: Office, tmp_path: Path) 
     options = ("--journal", str(office.directory), "--contracts", str(office.contracts))
     (office.directory / "evaluator.db").unlink(missing_ok=True)
     said = write_site(str(tmp_path / "public"), *options)
+    assert said.returncode == 0, said.stderr
+    assert (tmp_path / "public" / "index.html").is_file()
+
+
+def test_the_command_shows_its_token_where_reading_takes_one(
+    evaluator: Callable[..., Evaluator], tmp_path: Path
+) -> None:
+    judge = evaluator("correct-horse", ("--protect-reads",))
+    where = (str(tmp_path / "public"), "--url", judge.url)
+    for environ in ({}, {"PROBER_TOKEN": "wrong-horse"}):
+        said = write_site(*where, **environ)
+        assert said.returncode == 2
+        assert said.stderr.startswith(f"prober: {judge.url} shows its pages to holders of a token")
+        assert "set PROBER_TOKEN" in said.stderr
+    assert not (tmp_path / "public").exists()
+    (tmp_path / "token").write_text("correct-horse\n")
+    said = write_site(*where, PROBER_TOKEN_FILE=str(tmp_path / "token"))
     assert said.returncode == 0, said.stderr
     assert (tmp_path / "public" / "index.html").is_file()
 
