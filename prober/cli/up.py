@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prober.cli.evaluator import Limits, Protect
 from prober.cli.inputs import JOURNEYS, REGIONS, Journeys, Regions
 from prober.cli.logs import Form, LogFormat
+from prober.cli.where import Channels
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,6 +30,9 @@ def command(
     data: Annotated[Path, typer.Option(help="Of the evaluator's journal.")] = Path(
         ".prober/evaluator"
     ),
+    channels: Channels = None,
+    protect_reads: Protect = False,
+    limits: Limits = 1,
     log_format: LogFormat = Form.TEXT,
 ) -> None:
     """Run the evaluator and all agents in one process tree, until told to stop.
@@ -35,15 +40,48 @@ def command(
     SIGHUP has all of them read their files again.
     """
     import asyncio
+    import os
 
     from prober.cli import logs, signals
-    from prober.cli.inputs import read_inputs
+    from prober.variables import given
 
     logs.set_up(log_format)
     signals.begin()
-    inputs = read_inputs(journeys, regions)
-    up = _Up(inputs, journeys, regions, listen, data, log_format)
+    files = _Files(journeys, regions, channels)
+    inputs, token = files.read(), given("PROBER_TOKEN", os.environ)
+    if protect_reads:
+        from prober.evaluator.evaluator import see_that_somebody_reads
+
+        see_that_somebody_reads(token, data)
+    judging = [f"--limits={limits}", *(["--protect-reads"] if protect_reads else [])]
+    up = _Up(inputs, files, listen, data, (*files.options, *judging), token, log_format)
     raise typer.Exit(asyncio.run(up.keep()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What is read, and read again when told to."""
+
+    journeys: Path
+    regions: Path
+    channels: Path | None
+
+    def read(self) -> Inputs:
+        """Raises InputError with all that is wrong."""
+        from prober.cli.inputs import read_inputs
+        from prober.errors import InputError
+        from prober.evaluator.alerts.channels import load
+
+        inputs = read_inputs(self.journeys, self.regions)
+        if problems := load(self.channels).check(inputs.contracts):
+            raise InputError(problems)
+        return inputs
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Those of an evaluator that reads them too."""
+        told = (f"--channels={self.channels}",) if self.channels else ()
+        return (f"--contracts={self.journeys}", *told)
 
 
 @dataclass(slots=True)
@@ -51,10 +89,13 @@ class _Up:
     """Everything on this machine."""
 
     inputs: Inputs
-    journeys: Path
-    regions: Path
+    files: _Files
     listen: str
     data: Path
+    #: Of the evaluator, beside its address and its data.
+    options: tuple[str, ...]
+    #: None: nobody gave one.
+    token: str | None
     form: Form
 
     async def keep(self) -> int:
@@ -79,19 +120,19 @@ class _Up:
     async def _start(self, machine: Machine) -> None:
         import secrets
 
-        environ = _environment(self.listen, secrets.token_urlsafe(24))
+        environ = _environment(self.listen, self.token or secrets.token_urlsafe(24))
         more = ("--log-format", str(self.form))
         await machine.start(
             "evaluator",
-            *("prober", "evaluator", "--contracts", str(self.journeys)),
+            *("prober", "evaluator", *self.options),
             *("--data", str(self.data), "--listen", self.listen, *more),
             *(f"--evidence={region.evidence}" for region in self.inputs.regions),
             environ=environ,
             server=True,
         )
         for region in self.inputs.regions:
-            file, journeys = str(self.regions / f"{region.name}.yaml"), str(self.journeys)
-            command = ("prober", "agent", file, "--journeys", journeys, *more)
+            file = str(self.files.regions / f"{region.name}.yaml")
+            command = ("prober", "agent", file, "--journeys", str(self.files.journeys), *more)
             await machine.start(region.name, *command, environ=environ)
 
     async def _wait(self, machine: Machine, stop: asyncio.Event) -> int:
@@ -130,14 +171,13 @@ class _Up:
 
     def _read_again(self) -> None:
         """Raises InputError when something is wrong, or takes other processes."""
-        from prober.cli.inputs import read_inputs
         from prober.errors import InputError, Problem
 
         now = {region.name for region in self.inputs.regions}
-        then = {region.name for region in read_inputs(self.journeys, self.regions).regions}
+        then = {region.name for region in self.files.read().regions}
         mend = "take that back, or restart prober up"
         problems = [
-            Problem(str(self.regions / f"{name}.yaml"), 0, "", what, mend)
+            Problem(str(self.files.regions / f"{name}.yaml"), 0, "", what, mend)
             for names, what in ((then - now, "is a new region"), (now - then, "is gone"))
             for name in names
         ]
@@ -162,10 +202,9 @@ def _object(process: str, line: str) -> str:
 
 
 def _environment(listen: str, token: str) -> dict[str, str]:
-    """A token of this tree's own, and its evaluator for regions that name no destination."""
+    """The token of this tree, and its evaluator for regions that name no destination."""
     import os
 
-    token = os.environ.get("PROBER_TOKEN") or token
     evaluator = f"http://{listen}"
     environ = {"PROBER_TOKEN": token, "PROBER_EVALUATOR": evaluator}
     if "OTEL_EXPORTER_OTLP_ENDPOINT" not in os.environ:

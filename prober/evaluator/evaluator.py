@@ -148,6 +148,15 @@ def _read(settings: Settings) -> Files:
     return contracts, channels
 
 
+def see_that_somebody_reads(token: str | None, data: Path) -> None:
+    """Raises ProberError when nobody has a token to read with."""
+    if not token and not TokenFile(data / TOKENS).is_there:
+        raise ProberError(
+            "--protect-reads takes a token to read with: set PROBER_TOKEN, or make one with "
+            "prober token create"
+        )
+
+
 def _door(settings: Settings) -> Door:
     """Who will be let in; raises ProberError when that would be anybody, or nobody can be."""
     tokens, loopback = TokenFile(settings.data / TOKENS), is_loopback(settings.host)
@@ -158,11 +167,8 @@ def _door(settings: Settings) -> Door:
             f"{settings.host} can be reached from other machines, and without a token anybody "
             "there could write: set PROBER_TOKEN, or listen on 127.0.0.1"
         )
-    if settings.token is None and not made and settings.protect_reads:
-        raise ProberError(
-            "--protect-reads takes a token to read with: set PROBER_TOKEN, or make one with "
-            "prober token create"
-        )
+    if settings.protect_reads:
+        see_that_somebody_reads(settings.token, settings.data)
     if settings.token is not None and not settings.token.strip():
         raise ProberError("PROBER_TOKEN is blank: give it a value, or unset it")
     return Door(
