@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from prober.config import Region, check_region, load_region
 from prober.discovery import describe
+from prober.evaluator.alerts.channels import load as load_channels
 from tests.conftest import ROOT
 
 Document = dict[str, Any]
@@ -149,7 +150,7 @@ def test_kustomize_builds_the_same(name: str, components: tuple[str, ...], tmp_p
     command = [kubectl, "kustomize", str(home / name)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    text = re.sub(r"\bregion-[0-9a-z]{10}\b", "region", done.stdout)  # the hash of its file
+    text = re.sub(r"\b(region|channels)-[0-9a-z]{10}\b", r"\1", done.stdout)  # hashes of files
     theirs = [each for each in YAML(typ="safe").load_all(text) if each]
 
     def key(each: Document) -> tuple[str, str]:
@@ -326,17 +327,23 @@ def test_the_profile_lets_the_sandbox_be_made_and_nothing_that_takes_a_capabilit
 # Region files
 
 
-def region(name: str, tmp_path: Path, **environ: str) -> Region:
-    """The region as a pod would load it, its secrets in files."""
-    for secret in ("shop_user", "shop_password", "token"):
-        (tmp_path / secret).write_text(f"the {secret}\n")
+def mounted(name: str, directory: Path, **secrets: str) -> dict[str, str]:
+    """The environment of a pod whose secrets are files of a directory."""
+    for secret, value in secrets.items():
+        (directory / secret).write_text(f"{value}\n")
     given = {each["name"]: each.get("value", "") for each in container(name)["env"]}
-    mounted = {
-        key: str(tmp_path / Path(value).name)
+    return {
+        key: str(directory / Path(value).name)
         for key, value in given.items()
         if key.endswith("_FILE")
     }
-    return load_region(MANIFESTS / name / f"{name}.yaml", {**mounted, **environ})
+
+
+def region(name: str, tmp_path: Path, **environ: str) -> Region:
+    """The region as a pod would load it, its secrets in files."""
+    names = ("shop_user", "shop_password", "token")
+    files = mounted(name, tmp_path, **{secret: f"the {secret}" for secret in names})
+    return load_region(MANIFESTS / name / f"{name}.yaml", {**files, **environ})
 
 
 @pytest.mark.parametrize("name", REGIONS)
@@ -372,6 +379,38 @@ def test_agents_send_to_the_evaluator_that_is_there(tmp_path: Path) -> None:
     port = service["spec"]["ports"][0]["port"]
     for name in REGIONS:
         assert region(name, tmp_path).otlp[0].endpoint == f"http://{host}:{port}"
+
+
+# Who is told
+
+
+def test_the_evaluator_reads_the_channels_of_its_config_map() -> None:
+    volumes = {volume["name"]: volume for volume in pod("evaluator")["volumes"]}
+    mounts = {mount["name"]: mount for mount in container("evaluator")["volumeMounts"]}
+    told = only("ConfigMap", "evaluator")
+    assert volumes["channels"]["configMap"]["name"] == told["metadata"]["name"]
+    assert told["metadata"]["namespace"] == only("Deployment", "evaluator")["metadata"]["namespace"]
+    assert mounts["channels"]["readOnly"] is True
+    (file,) = told["data"]
+    assert f"--channels={mounts['channels']['mountPath']}/{file}" in container("evaluator")["args"]
+
+
+def test_its_channels_load_as_they_stand_and_their_example_takes_its_address_from_the_secret(
+    tmp_path: Path,
+) -> None:
+    (text,) = only("ConfigMap", "evaluator")["data"].values()
+    assert text == (ROOT / "regions" / "alerts" / "channels.yaml").read_text(), "those of compose"
+    file = tmp_path / "channels.yaml"
+    file.write_text(text)
+    assert load_channels(file, {}).ways == {}
+    wanted = "https://hooks.example/a-path-that-nobody-knows"
+    files = mounted("evaluator", tmp_path, token="any", oncall_webhook=wanted)
+    file.write_text(
+        re.sub(r"^#(?! \S)", "", text.replace("channels: {}\n", ""), flags=re.MULTILINE)
+    )
+    found = load_channels(file, files)
+    assert found.default == "oncall"
+    assert [way.url for way in found.ways["oncall"]] == [wanted]
 
 
 def test_there_is_an_overlay_for_each_region() -> None:

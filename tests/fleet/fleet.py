@@ -46,11 +46,13 @@ def require_images() -> None:
         pytest.fail("the images are not built: make fleet", pytrace=False)
 
 
-def _compose() -> list[str]:
-    if subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0:
-        return ["docker", "compose"]
+def composer() -> list[str]:
+    """What Compose is called here; the test is skipped where there is none."""
+    asked = ["docker", "compose", "version"]
+    if shutil.which("docker") and not subprocess.run(asked, capture_output=True).returncode:
+        return asked[:2]
     if not shutil.which("docker-compose"):
-        pytest.skip("no fleet: neither `docker compose` nor docker-compose is here")
+        pytest.skip("neither `docker compose` nor docker-compose is here")
     return ["docker-compose"]
 
 
@@ -59,7 +61,7 @@ class Fleet:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._compose = _compose()
+        self._compose = composer()
         self.ports = {
             name: str(unused_port()) for name in ("PROBER_PORT", "VICTORIA_PORT", "SHOP_PORT")
         }
