@@ -18,11 +18,13 @@ from prober.evaluator.judging.plain import exact
 from prober.evaluator.judging.rates import Rates, servers
 from prober.evaluator.reports.recap import NO_RECAP, Recap
 from prober.evaluator.sources.backend import Backend
-from prober.evaluator.sources.source import Source
+from prober.evaluator.sources.source import Measure, Source
+from prober.journal.tally import rules_of
 from prober.slo.alert import alert_window
 from prober.slo.contract import Contract
 from prober.slo.moment import iso
 from prober.slo.regime import Change, Median
+from prober.slo.window import Span
 from prober.units import MINUTE_MS
 
 #: Records have so long to arrive.
@@ -132,6 +134,7 @@ class Asides:
     def _look(self, contract: Contract, now_ms: int) -> Aside:
         comparing = self._comparing.get(contract.name)
         comparison = comparing.look(now_ms) if comparing else None
+        _told(lambda: self._read_ahead(contract, now_ms))
         with self._source.at_one_moment():
             return Aside(
                 comparison=comparison,
@@ -140,6 +143,13 @@ class Asides:
                 changes=_told(lambda: self._changes(contract, now_ms)) or (),
                 recap=_told(lambda: self._recaps(contract, now_ms)) or NO_RECAP,
             )
+
+    def _read_ahead(self, contract: Contract, now_ms: int) -> None:
+        """What spent budgets, for the recap and for pages."""
+        start_ms = min(window.span(now_ms).start_ms for window in contract.windows)
+        for rule in rules_of([contract]):
+            measure = Measure(rule, contract.data.retry)
+            self._source.read_ahead(measure, Span(start_ms, now_ms))
 
     def _changes(self, contract: Contract, now_ms: int) -> tuple[Change, ...]:
         return self._source.changes(contract.journey, alert_window(contract).span(now_ms))

@@ -47,6 +47,9 @@ INSERT INTO record (kind, written_ms, body) VALUES (:kind, :written_ms, :body) R
 -- name: get_record
 SELECT seq, kind, written_ms, body FROM record WHERE seq = :seq;
 
+-- name: list_bodies
+SELECT seq, body FROM record WHERE seq IN (SELECT value FROM json_each(:seqs));
+
 -- name: list_records
 SELECT seq, kind, written_ms, body FROM record
 WHERE seq > :after AND seq <= :upto ORDER BY seq LIMIT :limit;

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from prober.journal.body import unpack_run
 from prober.journal.marks import NEVER_MS, Mark, marks_of
 from prober.journal.moment import Moment
+from prober.journal.reasons import Reasons
 from prober.journal.regimes import Regimes
 from prober.journal.rollup import OUTCOMES
 from prober.journal.shown import Glimpse, Shown
@@ -59,6 +60,7 @@ class View:
     #: The runs that count, for judgement.
     sums: Sums = field(init=False)
     regimes: Regimes = field(init=False)
+    reasons: Reasons = field(init=False)
     _shown: Shown = field(init=False)
     #: Causes of runs, by the number of their record.
     _causes: dict[int, str] = field(default_factory=dict)
@@ -67,6 +69,7 @@ class View:
         self.moment = Moment(self.store)
         self.sums = Sums(self.moment)
         self.regimes = Regimes(self.store)
+        self.reasons = Reasons(self.store)
         self._shown = Shown(self.run)
 
     @classmethod

@@ -14,6 +14,7 @@ from prober.evaluator.links import SERVED
 from prober.evaluator.pages.served import overview
 from prober.evaluator.sources.journal import JournalSource
 from prober.journal.view import View
+from prober.model import Outcome
 from prober.slo.format import parse
 from tests.evaluator.conftest import build_contract, build_run, build_schedule
 from tests.evaluator.crafted import MINUTE_MS, START_MS
@@ -78,6 +79,17 @@ def test_a_change_that_moved_nothing_is_in_the_json_and_no_note(
 def test_without_a_change_there_is_none(board: Callable[..., Board]) -> None:
     found = slo(board("141", 5_000_000))
     assert (found["notes"], found["changes"]) == ([], [])
+
+
+def test_a_look_reads_ahead_what_spent_the_budget(journal: Callable[..., Path]) -> None:
+    runs = [
+        build_run(START_MS + minute * MINUTE_MS, Outcome.FAILED if minute < 7 else Outcome.PASSED)
+        for minute in range(120)
+    ]
+    view = View.open(journal([build_schedule(MINUTE_MS, from_ms=START_MS), *runs]))
+    Asides([CONTRACT], JournalSource(view), None).look(NOW_MS)
+    assert len(view.reasons) == 7
+    view.close()
 
 
 def test_what_was_not_looked_for_yet_is_nothing(journal: Callable[..., Path]) -> None:

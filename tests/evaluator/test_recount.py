@@ -22,6 +22,7 @@ from prober.journal.rollup import RAW_FROM
 from prober.journal.tally import Rule
 from prober.journal.view import View
 from prober.model import Kind, Outcome, Run, RunId, Step
+from prober.slo.attribution import failure
 from prober.slo.budget import Counts
 from prober.slo.contract import Retry
 from prober.slo.window import Span
@@ -247,6 +248,8 @@ class Bench:
             bad = [run for run in runs if is_good(rule, run) is False]
             in_order = sorted(bad, key=lambda run: (run.id.slot_ms, run.id.region))
             assert self.source.bad_runs(measure, span) == tuple(in_order)
+            self.source.read_ahead(measure, span)
+            assert self.source.failures(measure, span) == tuple(map(failure, in_order))
         if not self.floor_ms:
             received = self.source.received(measure, span, SKEW_MS)
             assert received == self.recount.received(span, known_ms)

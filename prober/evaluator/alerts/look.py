@@ -19,7 +19,7 @@ from prober.evaluator.sources.source import Measure
 from prober.journal.tally import rules_of
 from prober.slo.advice import Advice, Advised, Firing, advise
 from prober.slo.alert import TICKET, Standing, alert_window, length_ms
-from prober.slo.attribution import failure, grouped
+from prober.slo.attribution import grouped
 from prober.slo.contract import Contract
 from prober.slo.exclusion import Exclusion
 from prober.slo.impact import Episode, sentence
@@ -102,8 +102,8 @@ class Look:
             return min(began_ms for began_ms, _ in known)
         long_ms = notice.facts["long_ms"]
         span = Span(self.as_of_ms - long_ms, self.as_of_ms)
-        runs = self.once.source.bad_runs(self._counting(notice.key.objective).measure, span)
-        bursts = grouped(map(failure, runs), notice.burst_ms)
+        runs = self.once.source.failures(self._counting(notice.key.objective).measure, span)
+        bursts = grouped(runs, notice.burst_ms)
         return bursts[-1][0].slot_ms if bursts else self.as_of_ms - notice.burst_ms
 
     def _incidents(self, found: Evaluation) -> Iterator[Incident]:

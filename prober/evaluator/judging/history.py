@@ -167,6 +167,6 @@ def _rho(counting: Counting, windows: tuple[Past, ...], as_of_ms: int) -> Fracti
     if not known or len(every) != 1 or counting.contract.budgeting.slice_ms:
         return None
     span, (every_ms,) = known[0].span, every
-    runs = counting.source.source.bad_runs(counting.measure, span)
-    rounds = Counter(run.id.slot_ms // every_ms for run in runs)
+    runs = counting.source.source.failures(counting.measure, span)
+    rounds = Counter(run.slot_ms // every_ms for run in runs)
     return correlation(rounds.values(), span.length_ms // every_ms, len(periods))

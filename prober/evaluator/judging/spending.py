@@ -10,7 +10,6 @@ from typing import NamedTuple
 from prober.evaluator.judging.counting import Counting
 from prober.evaluator.judging.lately import Lately
 from prober.evaluator.judging.result import Result
-from prober.model import Run
 from prober.slo.attribution import (
     Attribution,
     Deploy,
@@ -18,7 +17,6 @@ from prober.slo.attribution import (
     Incident,
     Total,
     attribute,
-    failure,
 )
 from prober.slo.budget import Number
 from prober.slo.contract import NoData, Retry
@@ -97,12 +95,12 @@ class Spending:
         counting, span = self.counting, self.result.span
         adds = self._by_slice() if counting.contract.budgeting.slice_ms else self._by_region()
         excluded: dict[str, tuple[Span, ...]] = {}
-        for run in counting.source.source.bad_runs(counting.measure, span):
-            region, slot_ms = run.id.region, run.id.slot_ms
-            held = excluded.setdefault(region, counting.excluded(region, span))
-            bad = adds.get(self._place(run), 0)
-            if bad and not any(part.holds(slot_ms) for part in held):
-                yield failure(run, bad)
+        for each in counting.source.source.failures(counting.measure, span):
+            if each.region not in excluded:
+                excluded[each.region] = counting.excluded(each.region, span)
+            bad = adds.get(self._place(each), 0)
+            if bad and not any(part.holds(each.slot_ms) for part in excluded[each.region]):
+                yield each if bad == each.bad else replace(each, bad=bad)
 
     def flaky(self) -> Flaky:
         """Runs that failed first and passed when tried again.
@@ -126,12 +124,12 @@ class Spending:
         counting = Counting(asked.contract, measure, asked.source, asked.exclusions)
         return pooled(counting.count(self.result.span).regions).bad
 
-    def _place(self, run: Run) -> str | int:
+    def _place(self, run: Failure) -> str | int:
         """What says how much a run adds: its region, or its slice."""
         slice_ms = self.counting.contract.budgeting.slice_ms
         if slice_ms is None:
-            return run.id.region
-        return (run.id.slot_ms - self.result.span.start_ms) // slice_ms
+            return run.region
+        return (run.slot_ms - self.result.span.start_ms) // slice_ms
 
     def _by_region(self) -> dict[str | int, Number]:
         """What a bad run adds, by its region: more where few runs carry much weight."""

@@ -108,12 +108,12 @@ class Stands:
     def _bad_slots(self, result: Result) -> Iterator[int]:
         """Slots of the bad runs that exclusions leave."""
         journey, excluded = self.evaluation.contract.journey, {}
-        for run in self.source.bad_runs(self._measure(result), result.span):
-            region, slot_ms = run.id.region, run.id.slot_ms
+        for run in self.source.failures(self._measure(result), result.span):
+            region = run.region
             if region not in excluded:
                 excluded[region] = spans(self.evaluation.exclusions, journey, region, result.span)
-            if not any(part.holds(slot_ms) for part in excluded[region]):
-                yield slot_ms
+            if not any(part.holds(run.slot_ms) for part in excluded[region]):
+                yield run.slot_ms
 
     def _measure(self, result: Result) -> Measure:
         contract = self.evaluation.contract

@@ -7,13 +7,14 @@ from typing import Final
 
 from prober.evaluator.reports.chapter import Chapter
 from prober.evaluator.reports.episodes import spent
+from prober.journal.reasons import MOST
 from prober.slo.attribution import NO_DEPLOY, NO_STEP, Attribution, Part
 from prober.units import percent
 
 #: Of each division the largest part is told, and so many incidents.
 _INCIDENTS: Final = 2
-#: The records of more bad runs than this are not read for it, for that takes seconds.
-_MOST: Final = 5_000
+#: With more bad runs than this none is, for that would take seconds of every minute.
+_MOST: Final = MOST // 2
 
 
 def worst(chapter: Chapter) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -14,12 +15,14 @@ from prober.errors import SourceUnavailable
 from prober.evaluator.sources.source import Confirmations, Lost, Measure, Received
 from prober.journal.heaps import NOTHING, Cell, Heaps, added, sort
 from prober.journal.marks import NEVER_MS, PLAIN, Mark, find, unnamed
+from prober.journal.reasons import AT_ONCE
 from prober.journal.rollup import OUTCOMES, RAW_FROM, ROLLUPS_FROM
 from prober.journal.shown import Glimpse
 from prober.journal.sums import Known
 from prober.journal.tally import Rule
 from prober.journal.view import View
 from prober.model import Run
+from prober.slo.attribution import Failure
 from prober.slo.budget import Counts
 from prober.slo.contract import Retry
 from prober.slo.moment import iso
@@ -39,6 +42,9 @@ class _Asked(NamedTuple):
 
 #: Answers of more slices than this are not remembered.
 _FEW = 1000
+#: Between records that are read ahead, for others that wait: a lock gives no turns.
+_REST_S = 0.005
+_GONE = "the record of a run is not kept any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +145,26 @@ class JournalSource:
     def bad_runs(self, measure: Measure, span: Span) -> tuple[Run, ...]:
         """See `Source`."""
         with self.at_one_moment():
-            asked = self._asked(measure.rule, span)
-            if asked.kept and measure.known_ms is None:
-                sums, journey = self.view.sums, measure.rule.journey
-                seqs = sums.bad(journey, span, asked.bit, measure.retry)
-            else:
-                known = sorted(
-                    self._known(measure, span, asked), key=lambda k: (k.slot_ms, k.region)
-                )
-                seqs = [k.seq for k in known if k.finding.good(asked.bit) is False]
-            return tuple(self._run(seq) for seq in seqs)
+            return tuple(map(self._run, self._bad(measure, span)))
+
+    def failures(self, measure: Measure, span: Span) -> tuple[Failure, ...]:
+        """See `Source`."""
+        with self.at_one_moment():
+            seqs = self._bad(measure, span)
+            found = self.view.reasons.of(seqs)
+            if len(found) < len(seqs):
+                raise SourceUnavailable(_GONE)
+            return tuple(found)
+
+    def read_ahead(self, measure: Measure, span: Span) -> None:
+        """See `Source`; of more than are kept none is read."""
+        reasons = self.view.reasons
+        with self.at_one_moment():
+            unread = reasons.unread(self._bad(measure, span))
+        for first in range(0, len(unread), AT_ONCE):
+            with self.at_one_moment():
+                reasons.of(unread[first : first + AT_ONCE])
+            time.sleep(_REST_S)
 
     def received(self, measure: Measure, span: Span, skew_ms: int) -> Received:
         """See `Source`."""
@@ -226,6 +242,15 @@ class JournalSource:
                 return _Asked(mark.bit, kept=True)
         return _Asked(0, kept=False)
 
+    def _bad(self, measure: Measure, span: Span) -> list[int]:
+        """The numbers of the records of bad runs, oldest first."""
+        asked = self._asked(measure.rule, span)
+        if asked.kept and measure.known_ms is None:
+            journey = measure.rule.journey
+            return self.view.sums.bad(journey, span, asked.bit, measure.retry)
+        known = sorted(self._known(measure, span, asked), key=lambda k: (k.slot_ms, k.region))
+        return [k.seq for k in known if k.finding.good(asked.bit) is False]
+
     def _known(self, measure: Measure, span: Span, asked: _Asked) -> list[Known]:
         """The run of each slot that counts, one by one."""
         journey, known_ms = measure.rule.journey, measure.known_ms
@@ -238,7 +263,7 @@ class JournalSource:
     def _run(self, seq: int) -> Run:
         if run := self.view.run(seq):
             return run
-        raise SourceUnavailable("the record of a run is not kept any more")
+        raise SourceUnavailable(_GONE)
 
     def _due(self, journey: str, span: Span, known_ms: int | None) -> dict[str, int]:
         """Slots by region; one whose run may still be going is not due yet."""

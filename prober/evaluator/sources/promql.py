@@ -23,6 +23,7 @@ from prober.evaluator.sources.schedules import Schedules
 from prober.evaluator.sources.source import Confirmations, Lost, Measure, Received
 from prober.journal.tally import Rule
 from prober.model import Run, SlotState
+from prober.slo.attribution import Failure
 from prober.slo.budget import Counts
 from prober.slo.contract import Retry
 from prober.slo.moment import iso
@@ -152,6 +153,13 @@ class PromSource:
     def bad_runs(self, measure: Measure, span: Span) -> tuple[Run, ...]:
         """See `Source`."""
         return ()
+
+    def failures(self, measure: Measure, span: Span) -> tuple[Failure, ...]:
+        """See `Source`."""
+        return ()
+
+    def read_ahead(self, measure: Measure, span: Span) -> None:
+        """See `Source`."""
 
     def received(self, measure: Measure, span: Span, skew_ms: int) -> Received | None:
         """See `Source`."""

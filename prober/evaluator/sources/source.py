@@ -10,6 +10,7 @@ from typing import Protocol
 
 from prober.journal.tally import Rule
 from prober.model import Run
+from prober.slo.attribution import Failure
 from prober.slo.budget import Counts
 from prober.slo.contract import Retry
 from prober.slo.regime import Change
@@ -135,6 +136,12 @@ class Source(Protocol):
 
     def bad_runs(self, measure: Measure, span: Span) -> tuple[Run, ...]:
         """The runs that `counts` calls bad, oldest first; empty where only counts are kept."""
+
+    def failures(self, measure: Measure, span: Span) -> tuple[Failure, ...]:
+        """The same runs as what spends a budget, for whoever counts them: quick when many."""
+
+    def read_ahead(self, measure: Measure, span: Span) -> None:
+        """Have ready what `failures` needs; nobody else waits for long meanwhile."""
 
     def received(self, measure: Measure, span: Span, skew_ms: int) -> Received | None:
         """What arrived and was not counted; None where only counts are kept."""

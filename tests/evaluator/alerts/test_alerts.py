@@ -584,7 +584,7 @@ class Fading(JournalSource):
 
     __slots__ = ()
 
-    def bad_runs(self, *_: Any) -> Any:
+    def failures(self, *_: Any) -> Any:
         raise SourceUnavailable("the backend is down")
 
 

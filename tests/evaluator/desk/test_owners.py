@@ -20,6 +20,7 @@ from prober.journal.tally import rules_of
 from prober.journal.view import View
 from prober.model import Cause, Outcome, Record, Run, Schedule
 from prober.slo import format
+from prober.slo.attribution import Failure
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -615,7 +616,7 @@ class Silent:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
 
-    def bad_runs(self, *_: object) -> tuple[Run, ...]:
+    def failures(self, *_: object) -> tuple[Failure, ...]:
         """None."""
         return ()
 

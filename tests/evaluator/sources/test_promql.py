@@ -227,6 +227,8 @@ def test_no_runs_are_told_and_nothing_about_arrivals(
     span = Span(BEGIN_MS, history[0].now_ms)
     assert source.recent("checkout", span.end_ms, 5) == dict.fromkeys(SITES, ())
     assert source.bad_runs(Measure(RULES[0]), span) == ()
+    source.read_ahead(Measure(RULES[0]), span)
+    assert source.failures(Measure(RULES[0]), span) == ()
     assert source.received(Measure(RULES[0]), span, HOUR_MS) is None
 
 
