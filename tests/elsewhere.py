@@ -11,78 +11,37 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import pytest
+
+from tests.listening import Listener, Request
 
 #: The type of an address of the fourth version in a query.
 _IPV4 = b"\0\1"
 
 
-class Host:
-    """A web server that has nothing to do with the target; it can be gone, silent, or odd."""
+class Host(Listener):
+    """A web server that has nothing to do with the target."""
 
-    def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
-        self.status = 200
-        #: By how much its clock is ahead of this machine's; None: it tells no time.
-        self.ahead_s: float | None = 0.0
-        self.headers: dict[str, str] = {}
-        self.asked: list[str] = []
-        self.awake = threading.Event()
-        self.awake.set()
-        self._address = address
-        self.port = port
-        self.open()
+    #: Each request has a connection of its own: none is answered when it is gone.
+    protocol = "HTTP/1.0"
+    #: By how much its clock is ahead of this machine's; None: it tells no time.
+    ahead_s: float | None = 0.0
 
-    def open(self) -> None:
-        """Listen, on the same port each time."""
-        handler = type("Handler", (_Handler,), {"host": self})
-        self._server = ThreadingHTTPServer((self._address, self.port), handler)
-        self._server.daemon_threads = True
-        self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def close(self) -> None:
-        """Be gone: connections are refused."""
-        self.awake.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        return f"http://{self._address}:{self.port}"
+    def answer(self, request: Request, status: int) -> dict[str, str]:
+        """With the time, if it tells it."""
+        told = super().answer(request, status)
+        if self.ahead_s is None:
+            return told
+        return {"Date": formatdate(time.time() + self.ahead_s, usegmt=True), **told}
 
     @property
     def place(self) -> str:
-        """The same without the web."""
-        return f"tcp://{self._address}:{self.port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    host: Host
-
-    def do_GET(self) -> None:
-        host = self.host
-        host.asked.append(f"{self.command} {self.path} {self.headers.get('user-agent')}")
-        host.awake.wait(60)
-        with suppress(OSError):
-            self.send_response_only(host.status)
-            if host.ahead_s is not None:
-                self.send_header("Date", formatdate(time.time() + host.ahead_s, usegmt=True))
-            for name, value in {"Content-Length": "0", **host.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-
-    do_HEAD = do_GET  # noqa: N815  # the base class wants these names
-
-    def log_message(self, *_: Any) -> None:
-        return
+        """Where it is, without the web."""
+        return f"tcp://{self.address}:{self.port}"
 
 
 class Resolver:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ from prober.model import Cause, Outcome, Record, Run, RunId, Schedule, Step
 from prober.model import Kind as RunKind
 from prober.slo.attribution import Origin
 from prober.slo.format import load_contracts
+from tests.cli.examples import examples, printed, shown
 from tests.conftest import ROOT
 
 MINUTE_MS = 60_000
@@ -40,7 +38,6 @@ COMMANDS = {
     "prober prcheck": ("prcheck",),
 }
 PROSE = re.sub(r"^```.*?^```$", "", PAGE, flags=re.MULTILINE | re.DOTALL)
-EXAMPLES = re.findall(r"```console journal\n(.*?)```", PAGE, re.DOTALL)
 
 
 def command(words: tuple[str, ...]) -> Any:
@@ -154,18 +151,7 @@ def settled(text: str) -> list[str]:
     return [line.replace("to 0-0-0 0:0", "to 0:0") for line in lines]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.splitlines()[0][2:])
+@pytest.mark.parametrize("example", examples(PAGE), ids=lambda text: text.splitlines()[0][2:])
 def test_an_example_prints_what_it_shows(example: str, shop: Path) -> None:
-    prompt, shown = example.split("\n", 1)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", f"{prompt.removeprefix('$ ')} --journal ."],
-        cwd=shop,
-        env=os.environ | {"PATH": path, "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert settled(done.stdout.rstrip("\n")) == settled(shown.rstrip("\n")), done.stdout
+    said = printed(example, shop)
+    assert settled(said.rstrip("\n")) == settled(shown(example).rstrip("\n")), said

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,11 +13,11 @@ from prober.evaluator.reports.worth import WORTH
 from prober.slo.miss import ChangeKind
 from prober.slo.review import ReviewKind
 from prober.units import percent
+from tests.cli.examples import examples, printed, shown
 from tests.cli.past import PAGE, shop
 from tests.test_docs import code, prose, rows, section
 
 PROSE = prose(PAGE)
-EXAMPLES = re.findall(r"```console journal\n(.*?)```", PAGE, re.DOTALL)
 REQUESTS = {
     "report": report.ReportRequest,
     "reviews": reviews.ReviewsRequest,
@@ -38,21 +34,9 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shop(tmp_path_factory.mktemp("past"))
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.splitlines()[0][2:])
+@pytest.mark.parametrize("example", examples(PAGE), ids=lambda text: text.splitlines()[0][2:])
 def test_an_example_prints_what_it_shows(example: str, there: Path) -> None:
-    prompt, shown = example.split("\n", 1)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", f"{prompt.removeprefix('$ ')} --journal ."],
-        cwd=there,
-        env=os.environ | {"PATH": path, "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == shown
+    assert printed(example, there) == shown(example)
 
 
 def test_every_verb_is_documented_with_its_keys() -> None:

@@ -2,62 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import os
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tests.conftest import BACKENDS, Server, require_backends, unused_port
+from tests.listening import Listener, Request
 
 
-class Request(NamedTuple):
-    """What came."""
-
-    path: str
-    headers: dict[str, str]
-    text: str
-
-    @property
-    def body(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.text)
-        return found
-
-
-class Receiver:
-    """A web server that hears; it can refuse, redirect, hang, or be gone."""
+class Receiver(Listener):
+    """A webhook's receiver."""
 
     def __init__(self) -> None:
-        #: Everything that came, and what of it was acknowledged.
-        self.asked: list[Request] = []
+        #: What was acknowledged of all that came.
         self.heard: list[Request] = []
-        self.status = 200
-        self.headers: dict[str, str] = {}
-        self.awake = threading.Event()
-        self.awake.set()
-        self.port = 0
-        self.open()
+        super().__init__()
 
-    def open(self) -> None:
-        """Listen, on the same port each time."""
-        handler = type("Handler", (_Handler,), {"receiver": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
-        self._server.daemon_threads = True
-        self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-
-    def close(self) -> None:
-        """Be gone: connections are refused."""
-        self.awake.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answer(self, request: Request, status: int) -> dict[str, str]:
+        """A reply of the 200 class acknowledges it."""
+        if 200 <= status < 300:
+            self.heard.append(request)
+        return super().answer(request, status)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"{super().url}/hook"
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -72,28 +41,6 @@ class Receiver:
             for message in self.messages
             for each in message["alerts"]
         ]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    receiver: Receiver
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        receiver = self.receiver
-        text = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        request = Request(self.path, {k.lower(): v for k, v in self.headers.items()}, text)
-        receiver.asked.append(request)
-        receiver.awake.wait(60)
-        status = receiver.status
-        if 200 <= status < 300:
-            receiver.heard.append(request)
-        self.send_response_only(status)
-        for name, value in {"Content-Length": "0", **receiver.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        return
 
 
 CONFIG = """\
