@@ -464,8 +464,13 @@ RETURNING seq, last_ms;
 -- name: prune_records
 DELETE FROM record WHERE seq IN (SELECT value FROM json_each(:seqs));
 
+-- What came again is kept as long as its run is.
 -- name: prune_repeats
-DELETE FROM repeat WHERE series = :series AND slot_ms < :before_ms;
+DELETE FROM repeat WHERE series = :series AND slot_ms < :before_ms AND NOT EXISTS (
+    SELECT 1 FROM run
+    WHERE run.series = repeat.series AND run.slot_ms = repeat.slot_ms
+      AND run.attempt = repeat.attempt AND run.kind = repeat.kind
+);
 
 -- name: prune_rollups
 DELETE FROM rollup WHERE series = :series AND level = :level AND bucket < :bucket;

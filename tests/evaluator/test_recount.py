@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from prober.errors import SourceUnavailable
@@ -290,6 +290,12 @@ def by(rule: Rule, runs: list[Run], key: Callable[[Run], Any]) -> dict[Any, Coun
     return {place: each for place, each in found.items() if each.completed}
 
 
+#: A run that failed and came eight times, from before whatever is asked about, which is pruned.
+FAILED_AGAIN = Told("a", 24 * HOUR_MS - 1, 1, Outcome.FAILED, 600, None, True, False, False)
+EMPTY = (Span(20 * HOUR_MS, 20 * HOUR_MS), RULES[0], Retry.FIRST, False, HOUR_MS)
+
+
+@example([(("write", [FAILED_AGAIN] * 8), EMPTY), (("prune", 24 * HOUR_MS), EMPTY)])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.one_of(ACTS, ACTS, PRUNE), QUESTIONS), min_size=5, max_size=12))
 def test_every_answer_equals_a_recount(story: list[Any]) -> None:

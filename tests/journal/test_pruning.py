@@ -14,6 +14,7 @@ from prober.journal.journal import Journal
 from prober.journal.pruning import RAW_MS, ROLLUPS_MS
 from prober.journal.view import View
 from prober.model import Outcome, Run
+from prober.slo.window import Span
 from tests.journal.conftest import NEW_YEAR_MS
 
 DAY_MS = 86_400_000
@@ -49,6 +50,23 @@ def test_a_failure_that_was_kept_is_not_counted_again(journal: Any, run: MakeRun
     before = book.counters()
     assert book.write([run(0, Outcome.FAILED)]).expired == 1
     assert book.counters() == before
+
+
+def test_what_came_again_is_kept_as_long_as_its_run(journal: Any, run: MakeRun) -> None:
+    def again() -> int:
+        look = View.open(book.path)
+        span = Span(NEW_YEAR_MS, NEW_YEAR_MS + DAY_MS)
+        found = look.sums.arrivals("checkout", span, 0, None).get("duplicates", 0)
+        look.close()
+        return found
+
+    book = journal()
+    book.write([run(0, Outcome.FAILED), run(1)] * 3)
+    assert again() == 4
+    book.keep_small(NEW_YEAR_MS + RAW_MS + DAY_MS)
+    assert again() == 2, "those of the failure, which is kept"
+    book.keep_small(NEW_YEAR_MS + ROLLUPS_MS + 2 * DAY_MS)
+    assert again() == 0
 
 
 def test_writers_wait_for_a_step_and_not_for_all_of_it(
