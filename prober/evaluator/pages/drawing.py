@@ -16,6 +16,7 @@ from prober.evaluator.judging.timeline import Cell
 from prober.evaluator.judging.wording import few, length, outlook, share, unit, why
 from prober.evaluator.links import SERVED, Site
 from prober.journal.shown import Glimpse
+from prober.journal.tally import VITALS
 from prober.slo.agreement import Accord, Difference, Servers, Users
 from prober.slo.attribution import Attribution, Part
 from prober.slo.contract import Contract
@@ -172,10 +173,12 @@ def _seconds(value: Fraction) -> str:
 
 
 def _vitals(vitals: Mapping[str, int]) -> str:
-    """Times of a page in ms; how much its layout shifted has no unit."""
+    """As a page comes up: its times in ms; how much its layout shifted has no unit."""
     return ", ".join(
-        f"{name} {decimal(Fraction(value, 1_000_000), 3) if name == 'cls' else _took(value)}"
-        for name, value in vitals.items()
+        f"{name.upper()} "
+        + (decimal(Fraction(vitals[name], 1_000_000), 3) if name == "cls" else _took(vitals[name]))
+        for name in VITALS
+        if name in vitals
     )
 
 

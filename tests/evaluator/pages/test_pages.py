@@ -209,7 +209,7 @@ def test_a_run_shows_what_is_known_of_it(judge: Evaluator, page: Page) -> None:
         expect(page.locator("dl > div", has_text=name).locator("dd").first).to_contain_text(value)
     rows = page.locator(".waterfall tbody tr")
     expect(rows).to_have_count(2)
-    expect(rows.nth(0)).to_contain_text("lcp 310 ms")
+    expect(rows.nth(0)).to_contain_text("TTFB 80 ms, LCP 310 ms, CLS 0.012")
     starts = [rows.nth(n).locator("rect").get_attribute("x") for n in range(2)]
     assert starts == ["0", "400"]
     expect(page.get_by_text("error: total is off")).to_be_visible()
