@@ -133,23 +133,29 @@ class Tally:
         if run.outcome is not Outcome.INCONCLUSIVE:
             attributes = journey | {names.OUTCOME: str(run.outcome)}
             yield _observe(names.RUN_DURATION, region, attributes, ladder, run.duration_us)
-        for step in run.steps:
-            named = journey | {names.STEP: step.name}
-            if step.outcome is not Outcome.INCONCLUSIVE:
-                attributes = named | {names.OUTCOME: str(step.outcome)}
-                yield _observe(names.STEP_DURATION, region, attributes, ladder, step.duration_us)
-            if run.outcome is Outcome.INCONCLUSIVE:
-                continue
-            for vital, value in step.vitals.items():
-                metric = VITALS[vital]
-                bounds = names.CLS_LADDER if metric is names.PAGE_CLS else names.LADDER_US
-                yield _observe(metric, region, named, bounds, value)
+            yield from self._steps(run, journey, ladder)
         if (waited_s := run.host.get("cpu_wait")) is not None:
             waited_us = round(waited_s * 1e6)
             yield _observe(names.RUN_CPU_WAIT, region, journey, names.LADDER_US, waited_us)
         for phase, took_us in run.phases.items():
             attributes = {names.PHASE: str(Phase(phase))}
             yield _observe(names.PHASE_DURATION, region, attributes, names.LADDER_US, took_us)
+
+    def _steps(
+        self, run: Run, journey: Mapping[str, str], ladder: tuple[int, ...]
+    ) -> Iterator[Observation]:
+        """Of runs with a verdict only: what a busy machine did to a step is no target's."""
+        for step in run.steps:
+            named = {**journey, names.STEP: step.name}
+            if step.outcome is not Outcome.INCONCLUSIVE:
+                attributes = named | {names.OUTCOME: str(step.outcome)}
+                yield _observe(
+                    names.STEP_DURATION, run.id.region, attributes, ladder, step.duration_us
+                )
+            for vital, value in step.vitals.items():
+                metric = VITALS[vital]
+                bounds = names.CLS_LADDER if metric is names.PAGE_CLS else names.LADDER_US
+                yield _observe(metric, run.id.region, named, bounds, value)
 
     def ladder(self, journey: str) -> tuple[int, ...]:
         """Histogram bounds in microseconds: the fixed ones and the contracts' thresholds."""
