@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import re
 import signal
@@ -24,6 +23,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from prober.agent import devices
 from prober.agent.deadline import Deadline
 from prober.agent.recorder import Recorder
 from prober.agent.strain import Usual
@@ -241,9 +241,7 @@ class Driver:
 
     def _check_device(self, name: str | None) -> None:
         if name is not None and name not in self._playwright.devices:
-            near = difflib.get_close_matches(name, self._playwright.devices, n=3, cutoff=0.4)
-            hint = f", did you mean {' or '.join(map(repr, near))}" if near else ""
-            raise LookupError(f"Playwright knows no device {name!r}{hint}")
+            raise LookupError(", ".join(devices.unknown(name)))
 
     def _open_context(self, emulation: Emulation) -> None:
         assert self._browser

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from prober.agent import devices
 from prober.config import Region, check_region, load_region, load_regions, resolve
 from prober.discovery import describe
 from prober.errors import InputError, ProberError, Problem
@@ -70,6 +71,7 @@ def read_inputs(journeys: Path, regions: Path | None) -> Inputs:
     """
     problems: list[Problem] = []
     found = _collect(problems, lambda: describe(journeys))
+    problems += devices.check(found)
     contracts = _collect(problems, lambda: load_contracts(journeys))
     places = _collect(problems, lambda: _regions(regions))
     for region in places:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from playwright.sync_api import sync_playwright
+
+from prober.agent import devices
+from prober.emulation import PLAIN
 from prober.model import Cause, Outcome
+from tests.agent.rig import make_journey
 from tests.faults.bench import Bench, Site
 
 MIRROR = (
@@ -55,4 +62,19 @@ def test_a_slow_network_is_felt_by_every_request(bench: Bench, site: Site) -> No
 def test_a_device_that_nobody_knows_is_the_scripts(bench: Bench) -> None:
     run = bench.run(LOOK.format(said=""), options="device='Pixel7'")
     assert (run.outcome, run.cause) == (Outcome.INCONCLUSIVE, Cause.SCRIPT)
-    assert "Playwright knows no device 'Pixel7', did you mean 'Pixel 7'" in str(run.message)
+    assert "Playwright knows no device 'Pixel7', write 'Pixel 7'" in str(run.message)
+
+
+def test_the_names_that_are_checked_are_those_of_the_driver() -> None:
+    with sync_playwright() as playwright:
+        assert devices.names() == set(playwright.devices)
+
+
+def test_a_device_that_nobody_knows_is_told_before_anything_runs() -> None:
+    known, unknown, plain = (
+        make_journey(emulation=replace(PLAIN, device=name)) for name in ("Pixel 7", "Fon", None)
+    )
+    [problem] = devices.check([known, unknown, plain])
+    assert str(problem).startswith(
+        "/journeys/checkout.py:1: device: Playwright knows no device 'Fon', write "
+    )
