@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prober.cli.inputs import JOURNEYS, REGIONS, Journeys, Regions
 from prober.cli.play import order_of, play, pool_of
 from prober.cli.show import Show
+from prober.cli.where import JOURNEYS, REGIONS, Journeys, Regions
 from prober.model import Cause, Outcome
 
 if TYPE_CHECKING:

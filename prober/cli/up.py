@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prober.cli.inputs import JOURNEYS, REGIONS, Journeys, Regions
 from prober.cli.logs import Form, LogFormat
+from prober.cli.where import JOURNEYS, REGIONS, Journeys, Regions
 
 if TYPE_CHECKING:
     import asyncio
