@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,10 +19,15 @@ _DEFAULT_TIMEOUT = "60s"
 
 
 class Library:
-    """What was read of a directory, by path; a file is read once."""
+    """What was read of a directory, by path; a file is read once.
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    Args:
+        root: the directory, in which absolute imports are looked for.
+        names: what messages call some files, by resolved path; others by the path they are found.
+    """
+
+    def __init__(self, root: Path, names: Mapping[Path, str]) -> None:
+        self._root, self._names = root, names
         self._scopes: dict[Path, Scope | None] = {}
         self._marks: list[tuple[Mark, Code, Source]] = []
         self.unreadable: list[Finding] = []
@@ -38,9 +43,9 @@ class Library:
         if key not in self._scopes:
             self._scopes[key] = None
             try:
-                source = Source(key, str(path))
+                source = Source(key, self._names.get(key, str(path)))
             except (OSError, SyntaxError, ValueError) as error:
-                self.unreadable.append(_unreadable(path, error))
+                self.unreadable.append(_unreadable(self._names.get(key, str(path)), error))
                 return None
             scope = self._scopes[key] = Scope(source)
             play = Play(self)
@@ -51,9 +56,8 @@ class Library:
     def find(self, source: Source, module: str, level: int) -> Scope | None:
         """The names of a module beside the journeys; None when it is none of theirs."""
         base = self._root
-        if level:
-            up = source.path.parents[level - 1]
-            base = self._root / up.relative_to(self._root.resolve())
+        if level and level <= len(source.path.parents):
+            base = source.path.parents[level - 1]
         place = base.joinpath(*module.split(".")) if module else base
         for path in (place.with_suffix(".py"), place / "__init__.py"):
             if path.is_file():
@@ -68,12 +72,12 @@ class Library:
             yield replace(_declared(mark, code, source), events=tuple(play.events))
 
 
-def _unreadable(path: Path, error: Exception) -> Finding:
+def _unreadable(name: str, error: Exception) -> Finding:
     line, column, what, mend = 1, 1, f"cannot be read: {error}", "name a readable file of Python"
     if isinstance(error, SyntaxError):
         line, column = error.lineno or 1, error.offset or 1
         what, mend = f"is not Python: {error.msg}", "mend this line or the one above it"
-    return Finding(str(path), line, column, Rule.SYNTAX, Severity.ERROR, what, mend)
+    return Finding(name, line, column, Rule.SYNTAX, Severity.ERROR, what, mend)
 
 
 def _declared(mark: Mark, code: Code, source: Source) -> Declared:

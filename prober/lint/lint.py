@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def lint(directory: Path, regions: Sequence[Region]) -> list[Finding]:
     """What is likely wrong with the journeys of a directory, and with the modules they import."""
-    library = _read(directory, sorted(directory.glob("[!_]*.py")))
+    library = _read(directory, sorted(directory.glob("[!_]*.py")), {})
     return _judge(library, regions or None)
 
 
@@ -36,7 +36,7 @@ def lint_files(files: Sequence[Path], directory: Path) -> list[Finding]:
         own = [path for path in files if _root(path, directory) == root]
         asked = {path.resolve(): str(path) for path in own}
         others = [path for path in sorted(root.glob("[!_]*.py")) if path.resolve() not in asked]
-        library = _read(root, [*own, *(path for path in others if _declares(path))])
+        library = _read(root, [*own, *(path for path in others if _declares(path))], asked)
         names = set(asked.values())
         found += [finding for finding in _judge(library, None) if finding.file in names]
     return sorted(set(found))
@@ -55,8 +55,8 @@ def _declares(path: Path) -> bool:
         return False
 
 
-def _read(root: Path, files: Sequence[Path]) -> Library:
-    library = Library(root)
+def _read(root: Path, files: Sequence[Path], names: Mapping[Path, str]) -> Library:
+    library = Library(root, names)
     for path in files:
         library.load(path)
     return library

@@ -225,10 +225,13 @@ class Play(Walk):
         inside: Callable[[], None] | None,
     ) -> Value:
         node = code.node
-        busy = len(self._entered) > _DEEPEST or len(self.events) > _MOST
-        if busy or node in self._entered:
+        if node in self._entered:
             return None
         scope = Scope(code.scope.source, code.scope)
+        self._calls += 1
+        if len(self._entered) > _DEEPEST or self._calls > _MOST:
+            self._note(scope, node, act.Act(Kind.OPAQUE, "too much"))
+            return None
         self._parameters(code, args, options, scope)
         before, self._returned = self._returned, None
         self._entered.append(node)

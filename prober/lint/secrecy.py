@@ -26,6 +26,7 @@ _NAME = re.compile(
 #: Given to be refused, or no value at all.
 _MEANT = re.compile(r"wrong|invalid|incorrect|bogus|not[-_ ]?(?:the|my|a)\b", re.IGNORECASE)
 _SELECTOR = re.compile(r"[#./\[]|(?:css|xpath|id|text|role|data-[\w-]+)=|input\b|label\b")
+_SCHEME = re.compile(r"(?:bearer|basic|token) ", re.IGNORECASE)
 _TYPED = frozenset({"fill", "type", "press_sequentially", "insert_text"})
 _KNOWN = re.compile(
     r"\b(?:gh[pousr]_\w{30,}|github_pat_\w{30,}|glpat-[\w-]{16,}|sk_(?:live|test)_\w{16,}|"
@@ -127,7 +128,8 @@ def _named(source: Source, target: ast.expr) -> str:
 
 def _is_value(text: str) -> bool:
     """Whether a text may be a secret, and not a selector, a path or the label of a field."""
-    label = _FIELD.search(text) and re.fullmatch(r"[A-Za-z][A-Za-z ]*:?", text)
+    words = re.fullmatch(r"[A-Za-z]+:?", text) or (" " in text and not _SCHEME.match(text))
+    label = bool(words and _FIELD.search(text))
     return len(text) >= 4 and not (label or _MEANT.search(text) or _SELECTOR.match(text))
 
 

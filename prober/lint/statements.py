@@ -46,6 +46,7 @@ class Walk(ABC):
         self._step: str | None = None
         self._path: Path = ()
         self._entered: list[ast.AST] = []
+        self._calls = 0
         self._returned: Value = None
         self._yields: list[Callable[[], None] | None] = []
 

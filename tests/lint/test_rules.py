@@ -149,7 +149,8 @@ GOOD = {
     ),
     "the name of a secret": f'PASSWORD = "shop_password"\n{browser("secret(PASSWORD)")}',
     "a label, a selector and a path": (
-        f'PASSWORD = "Your password"\nTOKEN = "/api/token"\nSECRET = "#secret"\n{browser()}'
+        f'PASSWORD = "Your password"\nTOKEN = "/api/token"\nSECRET = "#secret"\n'
+        f'NO_TOKEN = "Give a token, as PROBER_TOKEN does."\n{browser()}'
     ),
     "long words and digests": browser(
         'page.fill("#q", "callFunctionCheckIfDataAlreadyExists2")',
@@ -257,6 +258,25 @@ def test_page_objects_are_the_journeys_own_code(tmp_path: Path) -> None:
     assert (Path(finding.file).name, finding.rule) == ("_shop.py", Rule.NO_CLEANUP)
     again = lint_files([tmp_path / "_shop.py"], tmp_path)
     assert again == [finding], "the journeys that use it are read for it"
+
+
+def test_a_file_is_called_what_it_was_asked_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "journeys").mkdir()
+    shop = tmp_path / "journeys" / "_shop.py"
+    shop.write_text(f"import time\n{PAGE_OBJECT}        time.sleep(1)\n")
+    look = tmp_path / "journeys" / "look.py"
+    look.write_text(f"from _shop import Shop\n{plain('Shop(page).open()')}")
+    monkeypatch.chdir(tmp_path)
+    found_there = lint_files([look, shop], Path("journeys"))
+    assert [(each.file, each.rule) for each in found_there] == [(str(shop), Rule.SLEEP)]
+
+
+def test_helpers_that_call_each_other_over_and_over_come_to_an_end(tmp_path: Path) -> None:
+    chain = "".join(f"def f{n}(page):\n    f{n + 1}(page)\n    f{n + 1}(page)\n" for n in range(30))
+    text = f"{chain}def f30(page):\n    f0(page)\n{plain('f0(page)')}"
+    assert found(tmp_path, text) == [], "what was not walked to its end is not judged"
 
 
 def test_a_test_that_becomes_a_journey_is_one(tmp_path: Path) -> None:
