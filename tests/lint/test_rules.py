@@ -239,16 +239,27 @@ class Shop:
     def title(self):
         return self.page.get_by_role("heading")
 
+    @property
+    def button(self):
+        return self.page.get_by_role("button", name="Pay")
+
     def open(self, path: str = "/") -> None:
         with step("open"):
             self.page.goto(path)
             expect(self.title).to_be_visible()
 
     def pay(self) -> None:
-        self.page.get_by_role("button", name="Pay").click()
+        self.button.click()
         page = self.page
         {SEEN}
 """
+
+
+def test_an_allowance_without_a_reason_excuses_nothing(tmp_path: Path) -> None:
+    rules = [
+        each.rule for each in found(tmp_path, browser("time.sleep(3)  # prober: allow[sleep]"))
+    ]
+    assert sorted(rules) == [Rule.ALLOWANCE, Rule.SLEEP]
 
 
 def test_page_objects_are_the_journeys_own_code(tmp_path: Path) -> None:
