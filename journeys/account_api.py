@@ -9,6 +9,7 @@ import httpx
 from prober import cleanup, journey, secret, step
 
 
+# prober: allow[shared-account] it only reads, and what others order is in the balance too
 @journey(every="1m", timeout="10s", secrets=["shop_user", "shop_password"])
 def account_api(http: httpx.Client) -> None:
     with step("get token"):

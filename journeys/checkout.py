@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 from prober import assertion, journey, secret, step
 
 
+# prober: allow[shared-account] the shop keeps a cart for each browser, not for each customer
 @journey(every="5m", timeout="60s", secrets=["shop_user", "shop_password"])
 def checkout(page: Page) -> None:
     total = page.get_by_label("Total", exact=True)
@@ -37,7 +38,7 @@ def checkout(page: Page) -> None:
         page.get_by_label("Full name").fill("Synthetic Customer")
         page.get_by_label("Delivery address").fill("1 Test Street")
         expect(pay).to_be_visible()  # a missing button is a failed check, not a long wait
-        pay.click()
+        pay.click()  # prober: allow[no-cleanup] the shop forgets all but its last 20 orders
 
     with step("confirmation"):
         expect(page.get_by_role("heading", name="Thank you")).to_be_visible()

@@ -5,6 +5,7 @@ from playwright.sync_api import Page, expect
 from prober import journey, secret, step
 
 
+# prober: allow[shared-account] the shop keeps a session for each browser, and none ends another
 @journey(every="5m", timeout="60s", secrets=["shop_user", "shop_password"])
 def login(page: Page) -> None:
     sign_in = page.get_by_role("button", name="Sign in")

@@ -19,6 +19,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 class ProberError(Exception):
@@ -26,6 +27,13 @@ class ProberError(Exception):
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or inspect.getdoc(type(self)) or type(self).__name__)
+
+
+class Severity(StrEnum):
+    """How bad a finding is, of those that look for what is likely wrong."""
+
+    ERROR = "error"  #: it cannot work, or must not stay
+    WARNING = "warning"  #: it works, and is likely not what was meant
 
 
 @dataclass(frozen=True, slots=True, order=True)

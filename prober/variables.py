@@ -16,6 +16,8 @@ from prober.errors import ProberError
 #: Where in a document: keys and list indices from the root.
 Place = tuple[str | int, ...]
 _READABLE = "name a text file that this user may read"
+#: Around the name of a variable.
+_UNSET = ("environment variable ", " is not set")
 _VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Za-z_]\w*)(?::-([^}]*))?\}|(\{))", re.ASCII)
 
 
@@ -32,6 +34,11 @@ def given(name: str, environ: Mapping[str, str]) -> str | None:
         return _content(file)
     except (OSError, UnicodeDecodeError) as error:
         raise ProberError(f"{_unreadable(name, error)}: {_READABLE}") from None
+
+
+def is_unset(what: str) -> bool:
+    """Whether a mistake is only that a variable is not set here."""
+    return what.startswith(_UNSET[0]) and what.endswith(_UNSET[1])
 
 
 class Variables:
@@ -76,7 +83,7 @@ class Variables:
         if name not in self.environ and file:
             return self._read(file, name, place)
         if default is None and name not in self.environ:
-            what = f"environment variable {name} is not set"
+            what = f"{_UNSET[0]}{name}{_UNSET[1]}"
             mend = f"set it or {name}_FILE, or write ${{{name}:-default}}"
             self.mistakes.append((place, what, mend))
             return None

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prober.cli.inputs import JOURNEYS, Journeys
 from prober.cli.logs import Form, LogFormat
+from prober.cli.where import JOURNEYS, Journeys
 
 if TYPE_CHECKING:
     from prober.agent.agent import Agent

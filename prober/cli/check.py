@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prober.cli.inputs import JOURNEYS, REGIONS, Journeys, Regions
-from prober.cli.where import Channels
-from prober.errors import InputError
+from prober.cli.findings import (
+    Format,
+    Row,
+    count,
+    line,
+    of_contract,
+    of_files,
+    of_journeys,
+    of_warning,
+)
+from prober.cli.where import JOURNEYS, REGIONS, Channels, Journeys, Regions
+from prober.errors import InputError, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,22 +31,63 @@ if TYPE_CHECKING:
     from prober.slo.contract import Contract
     from prober.slo.lint import Found, Periods
 
-#: Something cannot work.
+#: Something cannot work, or must not stay.
 _WRONG = 2
 
 
 def command(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Look only at these journeys, contracts and regions, and run nothing of them.",
+            show_default=False,
+        ),
+    ] = None,
     journeys: Journeys = JOURNEYS,
     regions: Regions = REGIONS,
     channels: Channels = None,
+    written: Annotated[
+        Format, typer.Option("--format", help="How findings are written: text, gcc or github.")
+    ] = Format.TEXT,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object, nothing else.")] = False,
 ) -> None:
-    """Load all journeys, contracts, regions and channels, and say what their schedule can tell.
+    """Load all journeys, contracts, regions and channels, lint them, and say what they can tell.
 
     Exit code: 0 when everything fits, warnings or not; 2 with a line for every problem.
     """
+    if files:
+        rows = of_files(files, journeys)
+        found: dict[str, Any] = {"files": len(files), "findings": rows, "lints": []}
+    else:
+        found = _everything(journeys, regions, channels)
+        rows = found.pop("rows")
+    if json:
+        _print_json(found)
+    elif written is not Format.TEXT:
+        print("".join(f"{line(row, written)}\n" for row in rows), end="")
+    else:
+        print(_counted(len(files), rows) if files else _text(found))
+        for said in _errors(found):
+            print(said, file=sys.stderr)
+    if count(rows, Severity.ERROR) or (strict and rows):
+        raise typer.Exit(_WRONG)
+
+
+def _print_json(found: dict[str, Any]) -> None:
     from json import dumps
 
+    print(dumps(found, indent=2))
+
+
+def _errors(found: dict[str, Any]) -> list[str]:
+    """The lines of what cannot work, or must not stay."""
+    of_contracts = [_line(row) for row in found["lints"] if row["severity"] == "error"]
+    return of_contracts + [line(row) for row in found["findings"] if row["severity"] == "error"]
+
+
+def _everything(journeys: Path, regions: Path, channels: Path | None) -> dict[str, Any]:
+    """All there is to say; `rows` are the findings of every kind of file."""
     from prober.cli.inputs import read_inputs
     from prober.slo.lint import lint_all
 
@@ -48,12 +98,10 @@ def command(
     periods = inputs.periods
     found = _findings(inputs, periods) | {"channels": told}
     found["lints"] = lints = [_lint(each) for each in lint_all(inputs.contracts, periods)]
-    errors = [row for row in lints if row["severity"] == "error"]
-    print(dumps(found, indent=2) if json else _text(found))
-    for row in [] if json else errors:
-        print(_line(row), file=sys.stderr)
-    if errors:
-        raise typer.Exit(_WRONG)
+    found["findings"] = of_journeys(journeys, inputs.regions)
+    doubts = [problem for region in inputs.regions for problem in _blind(region)]
+    rows = [*map(of_contract, lints), *found["findings"], *map(of_warning, doubts)]
+    return found | {"rows": rows + [of_warning(problem) for problem in told.pop("doubts")]}
 
 
 def _channels(inputs: Inputs, path: Path | None) -> tuple[dict[str, Any], list[Problem]]:
@@ -61,9 +109,11 @@ def _channels(inputs: Inputs, path: Path | None) -> tuple[dict[str, Any], list[P
     from prober.evaluator.alerts.channels import load
 
     found = load(path)
+    doubts = list(found.unheard(inputs.contracts))
     told = {
         "names": {name: [way.id.way for way in ways] for name, ways in found.ways.items()},
-        "warnings": [str(problem) for problem in found.unheard(inputs.contracts)],
+        "warnings": [str(problem) for problem in doubts],
+        "doubts": doubts,
     }
     return told, found.check(inputs.contracts)
 
@@ -165,14 +215,20 @@ def _lint(found: Found) -> dict[str, Any]:
     }
 
 
+def _counted(files: int, rows: list[Row]) -> str:
+    """The warnings about single files, and how many findings there are."""
+    warnings = [line(row) for row in rows if row["severity"] == Severity.WARNING]
+    errors = len(rows) - len(warnings)
+    return "\n".join([*warnings, f"files: {files}, errors: {errors}, warnings: {len(warnings)}"])
+
+
 def _text(found: dict[str, Any]) -> str:
-    severities = [row["severity"] for row in found["lints"]]
-    errors = severities.count("error")
+    errors = len(_errors(found))
     objectives = {(row["slo"], row["objective"]) for row in found["objectives"]}
     lines = [
         f"{len(found['journeys'])} journeys, {len(found['regions'])} regions, "
         f"{len(objectives)} objectives: "
-        f"{f'{errors} cannot work as written' if errors else 'all files load and fit together'}",
+        f"{f'{errors} must be mended' if errors else 'all files load and fit together'}",
         "",
     ]
     for journey in found["journeys"]:
@@ -184,10 +240,11 @@ def _text(found: dict[str, Any]) -> str:
     lines += ["", *(_region(row) for row in found["regions"])]
     lines += ["", *(_objective(row) for row in found["objectives"])]
     warnings = [_line(row) for row in found["lints"] if row["severity"] == "warning"]
-    warnings += [line for row in found["regions"] for line in row["warnings"]]
+    warnings += [line(row) for row in found["findings"] if row["severity"] == "warning"]
+    warnings += [said for row in found["regions"] for said in row["warnings"]]
     warnings += found["channels"]["warnings"]
     if warnings:
-        lines += ["", *(f"  warning: {line}" for line in warnings)]
+        lines += ["", *(f"  warning: {said}" for said in warnings)]
     return "\n".join(lines)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
-
-import typer
+from typing import TypeVar
 
 from prober.agent import devices
 from prober.config import Region, check_region, load_region, load_regions, resolve
@@ -18,11 +16,6 @@ from prober.slo.contract import Contract
 from prober.slo.format import check, load_contracts
 
 T = TypeVar("T")
-
-Journeys = Annotated[Path, typer.Option(help="Directory of journeys and their contracts.")]
-Regions = Annotated[Path, typer.Option(help="Directory of region files.")]
-JOURNEYS = Path("journeys")
-REGIONS = Path("regions")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prober.cli.inputs import JOURNEYS, REGIONS, Journeys, Regions
-from prober.cli.where import AsJson
+from prober.cli.where import JOURNEYS, REGIONS, AsJson, Journeys, Regions
 from prober.errors import InputError, ProberError, Problem
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prober.agent.mutation import SURVEY, Kind, Mutation, chosen, mutations
-from prober.cli.inputs import JOURNEYS, REGIONS, Journeys, Regions
 from prober.cli.run import EXIT
 from prober.cli.trials import Standing, Trial, conclude, judge, line, plain, whole
+from prober.cli.where import JOURNEYS, REGIONS, Journeys, Regions
 from prober.model import Cause, Outcome
 
 if TYPE_CHECKING:

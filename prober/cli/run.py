@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from prober.cli.inputs import JOURNEYS, REGIONS, Journeys, Regions
 from prober.cli.play import order_of, play, pool_of
 from prober.cli.show import Show
+from prober.cli.where import JOURNEYS, REGIONS, Journeys, Regions
 from prober.errors import ProberError
 from prober.model import Cause, Outcome
 

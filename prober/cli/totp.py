@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prober.cli.inputs import REGIONS, Regions, read_region
+from prober.cli.inputs import read_region
+from prober.cli.where import REGIONS, Regions
 from prober.errors import InputError, ProberError, SecretUnreadable
 
 if TYPE_CHECKING:

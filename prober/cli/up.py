@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prober.cli.evaluator import Limits, Protect
-from prober.cli.inputs import JOURNEYS, REGIONS, Journeys, Regions
 from prober.cli.logs import Form, LogFormat
-from prober.cli.where import Channels
+from prober.cli.where import JOURNEYS, REGIONS, Channels, Journeys, Regions
 
 if TYPE_CHECKING:
     import asyncio

@@ -19,3 +19,7 @@ Channels = Annotated[
     Path | None, typer.Option(help="Who is told of alerts; channels.yaml, if it is there.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Everything, exact, as JSON.")]
+Journeys = Annotated[Path, typer.Option(help="Directory of journeys and their contracts.")]
+Regions = Annotated[Path, typer.Option(help="Directory of region files.")]
+JOURNEYS = Path("journeys")
+REGIONS = Path("regions")

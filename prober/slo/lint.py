@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from prober.errors import Severity
 from prober.slo.alert import length_ms, rules_of
 from prober.slo.contract import Contract, Correctness, Objective
-from prober.slo.plan import Finding, Plan, Severity, error, findings, warning
+from prober.slo.plan import Finding, Plan, error, findings, warning
 from prober.slo.region import Mode
 from prober.slo.signoff import has_policy, standing
 from prober.slo.window import Rolling, Window

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 
+from prober.errors import Severity
 from prober.slo.alert import PAGE
 from prober.slo.burn import failures_to_trip, max_burn, share_burned
 from prober.slo.composite import ceiling
@@ -17,13 +17,6 @@ from prober.slo.contract import AlertRule
 from prober.slo.sight import MIN_BUDGET
 from prober.units import decimal, format_ms, percent
 from prober.variables import Place
-
-
-class Severity(StrEnum):
-    """How bad a finding is."""
-
-    ERROR = "error"  #: it cannot work
-    WARNING = "warning"  #: it works, and is likely not what was meant
 
 
 @dataclass(frozen=True, slots=True)

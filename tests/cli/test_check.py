@@ -88,7 +88,7 @@ def test_a_contract_that_cannot_work_has_its_line_and_the_mend(place: Path) -> N
     contract.write_text(contract.read_text().replace("99.5%", "99.999%"))
     done = check(place)
     assert done.returncode == 2
-    assert done.stdout.startswith("3 journeys, 3 regions, 6 objectives: 1 cannot work as written\n")
+    assert done.stdout.startswith("3 journeys, 3 regions, 6 objectives: 1 must be mended\n")
     assert done.stderr == (
         "journeys/login.slo.yaml:14: spec.objectives[0].target: 0.001% of 25920 in 30d = 0.259 "
         "that may be bad, fewer than 3: chance would decide, lower the target, lengthen the window "

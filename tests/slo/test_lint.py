@@ -6,10 +6,11 @@ import re
 
 import pytest
 
+from prober.errors import Severity
 from prober.slo.contract import Contract
 from prober.slo.format import load, load_contracts, parse
 from prober.slo.lint import Periods, judged_in, lint, lint_all
-from prober.slo.plan import Finding, Severity
+from prober.slo.plan import Finding
 from tests.conftest import ROOT
 
 SOUND = """\

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prober.errors import Severity
 from prober.slo.contract import AlertRule
-from prober.slo.plan import Finding, Plan, Severity, findings
+from prober.slo.plan import Finding, Plan, findings
 
 HOUR_MS = 3_600_000
 #: Five regions, a run in each every five minutes, for 30 days.
