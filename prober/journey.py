@@ -11,7 +11,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,12 +25,14 @@ Body = TypeVar("Body", bound=Callable[..., object])
 Statuses = int | Iterable[int] | str | None
 
 #: What a journey function can ask for by parameter name.
-PARAMETERS = frozenset({"page", "context", "http"})
+PARAMETERS = frozenset({"page", "context", "http", "base_url"})
 BROWSERS = ("headless-shell", "chromium")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """Journey names become file names, labels and URLs."""
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """As the names in contracts, which speak of assertions."""
+#: What a function that is a journey has as an attribute: its definition.
+MARK = "prober_journey"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,13 @@ class Journey:
     summary: str
     #: Of the file's bytes: marks a change of what is measured.
     hash: str
+    #: The one step that its whole body is.
+    step: str | None = None
+
+    @property
+    def allowed_s(self) -> float:
+        """How long its code may take: less than it has, so that a hang still gets a verdict."""
+        return (self.timeout_ms - min(2000, self.timeout_ms // 4)) / 1000
 
     @property
     def needs_browser(self) -> bool:
@@ -174,6 +183,7 @@ def journey(
     secrets: Iterable[str] = (),
     browser: str = "headless-shell",
     name: str | None = None,
+    step: str | None = None,
 ) -> Callable[[Body], Body]:
     """Make a journey of a function, which stays the function it was.
 
@@ -184,6 +194,7 @@ def journey(
         secrets: the only secrets it may read.
         browser: `headless-shell` (as Playwright's own default) or `chromium`, the full one.
         name: default is the function's name without `test_`.
+        step: makes one step of the whole, for a test that has none.
 
     Raises:
         ValueError: a value is wrong; discovery turns it into a Problem with its place.
@@ -194,11 +205,21 @@ def journey(
     def mark(body: Body) -> Body:
         definition = _define(body, every, timeout, max_duration, tuple(secrets), browser, name)
         # The function may come from another file, such as a test's; this one declares it.
-        definition = replace(definition, file=sys._getframe(1).f_code.co_filename)
+        file = sys._getframe(1).f_code.co_filename
+        definition = replace(definition, file=file, step=step)
         declared.append((definition, body))
+        setattr(getattr(body, "__func__", body), MARK, definition)
         return body
 
     return mark
+
+
+def perform(
+    definition: Journey, body: Callable[..., object], resources: Mapping[str, object]
+) -> None:
+    """Have a journey's function do what it does, with what its parameters are named for."""
+    with step(definition.step) if definition.step else nullcontext():
+        body(**{name: resources[name] for name in definition.parameters})
 
 
 def _define(
@@ -240,15 +261,47 @@ def _define(
 
 
 def _parameters(body: Callable[..., object]) -> tuple[str, ...]:
-    parameters = tuple(inspect.signature(body).parameters)
-    if unknown := set(parameters) - PARAMETERS:
+    wanted = inspect.signature(body).parameters.values()
+    parameters = tuple(each.name for each in wanted if each.default is each.empty)
+    if unknown := sorted(set(parameters) - PARAMETERS):
         raise ValueError(
-            f"parameter {', '.join(sorted(unknown))} cannot be given, "
-            f"ask for {', '.join(sorted(PARAMETERS))}"
+            f"parameter {', '.join(unknown)} cannot be given, ask for "
+            f"{', '.join(sorted(PARAMETERS))}, or {_call_of(body, f'{unknown[0]}=…')}"
+        )
+    if reliances := sorted(set(_reliances(body))):
+        raise ValueError(
+            f"it relies on {', '.join(reliances)} of pytest, which a run has not, "
+            f"write what that does into it, or {_call_of(body, '…')}"
         )
     if inspect.iscoroutinefunction(body):
         raise ValueError("it is async, write it with playwright.sync_api")
     return parameters
+
+
+def _call_of(body: Callable[..., object], argument: str) -> str:
+    """How a function that cannot be a journey can be called by one."""
+    name = body.__name__
+    label = name.removeprefix("test_")
+    label = f"run_{name}" if label == name else label
+    return f"make a journey that calls it: def {label}(page): {name}({argument})"
+
+
+def _reliances(body: Callable[..., object]) -> Iterator[str]:
+    """What pytest does for a test that its parameters do not say.
+
+    Without it a run would blame the target for what the author's own suite takes care of.
+    """
+    of_file = body.__globals__.get("pytestmark", ())
+    listed = of_file if isinstance(of_file, list | tuple) else [of_file]
+    for decorator in [*getattr(body, "pytestmark", ()), *listed]:
+        mark = getattr(decorator, "mark", decorator)
+        if mark.name in ("usefixtures", "browser_context_args"):
+            yield " ".join([f"mark {mark.name}", *map(str, mark.args)])
+    for name, value in body.__globals__.items():
+        if type(value).__name__ == "FixtureFunctionDefinition":
+            marker = getattr(value, "_fixture_function_marker", None)
+            if getattr(marker, "autouse", False):
+                yield f"fixture {name}"
 
 
 def _span_ms(argument: str, text: str) -> int:

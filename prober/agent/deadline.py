@@ -55,6 +55,10 @@ class Deadline:
         finally:
             self._ends = None
 
+    def lift(self) -> None:
+        """Cut nothing more: somebody stopped the journey to look at it."""
+        self._ends = None
+
     @property
     def remaining_s(self) -> float:
         """Seconds left, at least 0; without a deadline, a day."""

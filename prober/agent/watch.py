@@ -132,7 +132,7 @@ class Watch:
             "do": "run",
             "journey": journey.name,
             "file": self._around.copies.get(journey.file, journey.file),
-            "seconds": (journey.timeout_ms - _reserve_ms(journey.timeout_ms)) / 1000,
+            "seconds": journey.allowed_s,
             "secrets": {
                 name: self._around.secrets[name]
                 for name in journey.secrets
@@ -337,11 +337,6 @@ class Watch:
             "where": self._where.get("stack", ()),
         }
         return {name: tuple(kept) for name, kept in lines.items() if kept}
-
-
-def _reserve_ms(timeout_ms: int) -> int:
-    """What a journey's time is cut by, so that a hanging target still gets a verdict."""
-    return min(2000, timeout_ms // 4)
 
 
 def _inconclusive(step: Step) -> Step:
