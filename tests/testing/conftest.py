@@ -57,12 +57,13 @@ def environ(installed: Path, browser_path: str, tmp_path: Path) -> dict[str, str
 
 @pytest.fixture
 def run_pytest(tmp_path: Path, environ: dict[str, str]) -> Pytest:
-    """`run_pytest(*arguments)`: a process of pytest in the test's own directory."""
+    """`run_pytest(*arguments)`: a process of pytest in the test's own directory, typed into."""
 
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, typed: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-            cwd=tmp_path, env=environ | more, capture_output=True, text=True, timeout=150,
+            cwd=tmp_path, env=environ | more, input=typed, capture_output=True,
+            text=True, timeout=150,
         )  # fmt: skip
 
     return run

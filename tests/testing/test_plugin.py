@@ -110,6 +110,18 @@ def test_a_limit_of_time_holds(region: Path, run_pytest: Pytest, tmp_path: Path)
     assert "allowed are 1 ms" in result.stdout
 
 
+def test_nobody_is_hurried_who_stops_a_journey_to_look_at_it(
+    region: Path, run_pytest: Pytest, tmp_path: Path
+) -> None:
+    stop = '    breakpoint()\n    with step("read account"):'
+    limits = '"1s", max_duration="1s"'
+    text = ACCOUNT.replace('    with step("read account"):', stop).replace('"10s"', limits)
+    write(tmp_path, "account.py", text)
+    result = run_pytest("journeys", typed="import time; time.sleep(1.5)\nc\n")
+    assert "(Pdb)" in result.stdout
+    assert "1 passed" in result.stdout, result.stdout
+
+
 def test_journeys_are_told_from_helpers_tests_and_each_other(
     region: Path, run_pytest: Pytest, tmp_path: Path
 ) -> None:
