@@ -241,7 +241,7 @@ def load_region(path: Path, environ: Mapping[str, str] = os.environ) -> Region:
         InputError: with every problem found.
     """
     written = document.read(path)
-    fleet = tuple(file.stem for file in _region_files(path.parent))
+    fleet = tuple(file.stem for file in region_files(path.parent))
     defaults = {"fleet": fleet, "data": f".prober/{path.stem}", **otel.keys(environ, SIGNALS)}
     region = replace(written, data=defaults | written.data).validate(Region, environ)
     region._document = written
@@ -256,7 +256,7 @@ def load_regions(directory: Path, environ: Mapping[str, str] = os.environ) -> di
     Raises:
         InputError: with every problem of every file, or there is no region.
     """
-    files = _region_files(directory)
+    files = region_files(directory)
     regions = {}
     problems = [
         Problem(str(path), 0, "", "is not read", f"rename it to {path.stem}.yaml")
@@ -287,7 +287,7 @@ def check_region(region: Region, journeys: Iterable[_Journey]) -> list[Problem]:
         if name not in by_name
     ]
     for journey in resolve(region, by_name.values()):
-        problems += _clashes(region, journey)
+        problems += clashes(region, journey)
     return problems
 
 
@@ -326,7 +326,8 @@ def _overridden(journey: AnyJourney, override: Override) -> AnyJourney:
     )
 
 
-def _clashes(region: Region, journey: _Journey) -> Iterator[Problem]:
+def clashes(region: Region, journey: _Journey) -> Iterator[Problem]:
+    """What a journey needs and its region does not give, overrides applied."""
     for name in journey.secrets:
         if name not in region.secrets:
             what = f"journey {journey.name} asks for it and it is not given"
@@ -341,7 +342,7 @@ def _clashes(region: Region, journey: _Journey) -> Iterator[Problem]:
         )
 
 
-def _region_files(directory: Path) -> list[Path]:
+def region_files(directory: Path) -> list[Path]:
     """The YAML files there, but for that of Docker Compose."""
     return sorted({*directory.glob("*.yaml")} - {directory / "compose.yaml"})
 

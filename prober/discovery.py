@@ -28,6 +28,8 @@ from prober.journey import journey as mark
 #: How long loading all journeys may take.
 LOAD_S = 60
 Declaration = tuple[Journey, Callable[..., object]]
+#: Given the tree of a file and its source.
+Rewrite = Callable[[ast.Module, bytes], object]
 #: A ValueError of `prober.journey`: what, and the mend.
 _SAID = re.compile(r"(.*), ((?:write|use|ask) .*)")
 
@@ -53,7 +55,7 @@ def describe(directory: Path) -> list[Journey]:
 
 
 def discover(directory: Path) -> list[Declaration]:
-    """Load every `*.py` of a directory that does not start with an underscore.
+    """Load every `*.py` of a directory, but for `_….py` and the conftest.py of pytest.
 
     Raises:
         InputError: with every problem of every file.
@@ -64,7 +66,7 @@ def discover(directory: Path) -> list[Declaration]:
         raise InputError(
             [Problem(str(directory), 0, "", "there is no such directory", "name one of journeys")]
         )
-    for path in sorted(directory.glob("[!_]*.py")):
+    for path in sorted({*directory.glob("[!_]*.py")} - {directory / "conftest.py"}):
         try:
             found += load(path)
         except InputError as error:
@@ -75,8 +77,12 @@ def discover(directory: Path) -> list[Declaration]:
     return found
 
 
-def load(path: Path) -> list[Declaration]:
+def load(path: Path, rewrite: Rewrite | None = None) -> list[Declaration]:
     """The journeys that one file declares.
+
+    Args:
+        path: of the file.
+        rewrite: changes the code of the file once its asserts are counted.
 
     Raises:
         InputError: the file cannot be imported; the problem names the line.
@@ -86,8 +92,9 @@ def load(path: Path) -> list[Declaration]:
     finder = _CountingFinder(str(path.parent))
     if finder not in sys.meta_path:
         sys.meta_path.insert(0, finder)  # so that journeys can import their page objects
-    name = f"journeys:{path.stem}"  # dataclasses look their module up; no import finds it so
+    name = module_name(path)
     loader = _CountingLoader(name, str(path))
+    loader.rewrite = rewrite
     spec = importlib.util.spec_from_loader(name, loader)
     assert spec is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
@@ -99,6 +106,11 @@ def load(path: Path) -> list[Declaration]:
     found = [each for each in declared if each[0].file == str(path)]
     declared.clear()
     return found
+
+
+def module_name(path: Path) -> str:
+    """Where the module of a file is kept: dataclasses look theirs up. No import finds it so."""
+    return f"journeys:{path.stem}"
 
 
 def _duplicates(found: Iterable[Declaration]) -> Iterator[Problem]:
@@ -145,11 +157,15 @@ class _CountingLoader(SourceFileLoader):
     journey that checks nothing must not pass.
     """
 
+    rewrite: Rewrite | None = None
+
     def source_to_code(  # type: ignore[override]  # typeshed lacks the private argument
         self, data: bytes, path: str, *, _optimize: int = -1
     ) -> CodeType:
-        tree = _CountAsserts().visit(ast.parse(data, path))
-        return compile(ast.fix_missing_locations(tree), path, "exec", dont_inherit=True)
+        tree = ast.fix_missing_locations(_CountAsserts().visit(ast.parse(data, path)))
+        if self.rewrite:
+            self.rewrite(tree, data)
+        return compile(tree, path, "exec", dont_inherit=True)
 
     def path_stats(self, path: str) -> Mapping[str, Any]:
         """No cached bytecode: pytest shares the directory and must not meet ours."""

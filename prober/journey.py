@@ -27,12 +27,14 @@ Body = TypeVar("Body", bound=Callable[..., object])
 Statuses = int | Iterable[int] | str | None
 
 #: What a journey function can ask for by parameter name.
-PARAMETERS = frozenset({"page", "context", "http"})
+PARAMETERS = frozenset({"page", "context", "http", "base_url"})
 BROWSERS = ("headless-shell", "chromium")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """Journey names become file names, labels and URLs."""
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """As the names in contracts, which speak of assertions."""
+#: What a function that is a journey has as an attribute: its definition.
+MARK = "prober_journey"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,13 @@ class Journey:
     #: Of the file's bytes: marks a change of what is measured.
     hash: str
     emulation: Emulation = PLAIN
+    #: The one step that its whole body is.
+    step: str | None = None
+
+    @property
+    def allowed_s(self) -> float:
+        """How long its code may take: less than it has, so that a hang still gets a verdict."""
+        return (self.timeout_ms - min(2000, self.timeout_ms // 4)) / 1000
 
     @property
     def needs_browser(self) -> bool:
@@ -193,6 +202,7 @@ def journey(
     timezone: str | None = None,
     network: str | Mapping[str, str] | None = None,
     name: str | None = None,
+    step: str | None = None,
 ) -> Callable[[Body], Body]:
     """Make a journey of a function, which stays the function it was.
 
@@ -209,24 +219,33 @@ def journey(
         timezone: of the browser, such as `Europe/Berlin`.
         network: a slower one: `3g`, `slow-4g`, `fast-4g`, or its latency, down and up.
         name: default is the function's name without `test_`.
+        step: makes one step of the whole, for a test that has none.
 
     Raises:
         ValueError: a value is wrong; discovery turns it into a Problem with its place.
     """
-    named, masks = _listed("secrets", secrets), _listed("mask", mask)
-    emulation = Emulation.read(device, viewport, locale, timezone, network)
-    options = (every, timeout, max_duration, named, browser, name)
-    return lambda body: _declare(body, _define(body, *options), emulation, masks)
+    options = (every, timeout, max_duration, _listed("secrets", secrets), browser, name)
+    more: dict[str, Any] = {"mask": _listed("mask", mask), "step": step}
+    more["emulation"] = Emulation.read(device, viewport, locale, timezone, network)
+    return lambda body: _declare(body, _define(body, *options), more)
 
 
-def _declare(body: Body, definition: Journey, emulation: Emulation, masks: tuple[str, ...]) -> Body:
-    if emulation != PLAIN and not definition.needs_browser:
-        raise ValueError("only a page has a device or network, ask for page")
+def _declare(body: Body, definition: Journey, more: dict[str, Any]) -> Body:
     # The function may come from another file, such as a test's; who decorates it declares it.
-    file = sys._getframe(2).f_code.co_filename
-    definition = replace(definition, emulation=emulation, mask=masks, file=file)
+    definition = replace(definition, file=sys._getframe(2).f_code.co_filename, **more)
+    if definition.emulation != PLAIN and not definition.needs_browser:
+        raise ValueError("only a page has a device or network, ask for page")
     declared.append((definition, body))
+    setattr(getattr(body, "__func__", body), MARK, definition)
     return body
+
+
+def perform(
+    definition: Journey, body: Callable[..., object], resources: Mapping[str, object]
+) -> None:
+    """Have a journey's function do what it does, with what its parameters are named for."""
+    with step(definition.step) if definition.step else nullcontext():
+        body(**{name: resources[name] for name in definition.parameters})
 
 
 def _define(
@@ -268,11 +287,17 @@ def _define(
 
 
 def _parameters(body: Callable[..., object]) -> tuple[str, ...]:
-    parameters = tuple(inspect.signature(body).parameters)
-    if unknown := set(parameters) - PARAMETERS:
+    wanted = inspect.signature(body).parameters.values()
+    parameters = tuple(each.name for each in wanted if each.default is each.empty)
+    if unknown := sorted(set(parameters) - PARAMETERS):
         raise ValueError(
-            f"parameter {', '.join(sorted(unknown))} cannot be given, "
-            f"ask for {', '.join(sorted(PARAMETERS))}"
+            f"parameter {', '.join(unknown)} cannot be given, ask for "
+            f"{', '.join(sorted(PARAMETERS))}, or {_call_of(body, f'{unknown[0]}=…')}"
+        )
+    if reliances := sorted(set(_reliances(body))):
+        raise ValueError(
+            f"it relies on {', '.join(reliances)} of pytest, which a run has not, "
+            f"write what that does into it, or {_call_of(body, '…')}"
         )
     if inspect.iscoroutinefunction(body):
         raise ValueError("it is async, write it with playwright.sync_api")
@@ -286,6 +311,32 @@ def _listed(option: str, given: Iterable[str]) -> tuple[str, ...]:
     if any(not isinstance(each, str) or not each.strip() for each in found):
         raise ValueError(f"{option} holds something that is no text, write texts")
     return found
+
+
+def _call_of(body: Callable[..., object], argument: str) -> str:
+    """How a function that cannot be a journey can be called by one."""
+    name = body.__name__
+    label = name.removeprefix("test_")
+    label = f"run_{name}" if label == name else label
+    return f"make a journey that calls it: def {label}(page): {name}({argument})"
+
+
+def _reliances(body: Callable[..., object]) -> Iterator[str]:
+    """What pytest does for a test that its parameters do not say.
+
+    Without it a run would blame the target for what the author's own suite takes care of.
+    """
+    of_file = body.__globals__.get("pytestmark", ())
+    listed = of_file if isinstance(of_file, list | tuple) else [of_file]
+    for decorator in [*getattr(body, "pytestmark", ()), *listed]:
+        mark = getattr(decorator, "mark", decorator)
+        if mark.name in ("usefixtures", "browser_context_args"):
+            yield " ".join([f"mark {mark.name}", *map(str, mark.args)])
+    for name, value in body.__globals__.items():
+        if type(value).__name__ == "FixtureFunctionDefinition":
+            marker = getattr(value, "_fixture_function_marker", None)
+            if getattr(marker, "autouse", False):
+                yield f"fixture {name}"
 
 
 def _span_ms(argument: str, text: str) -> int:

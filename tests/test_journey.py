@@ -17,12 +17,8 @@ from prober.errors import SecretMissing
 from prober.journey import Journey, asserted, declared, on_stage
 
 
-@pytest.fixture(autouse=True)
-def no_declarations() -> None:
-    declared.clear()
-
-
 def define(body: Callable[..., object], **options: Any) -> Journey:
+    declared.clear()
     assert journey(**options)(body) is body
     return declared[-1][0]
 
@@ -126,6 +122,12 @@ def test_what_cannot_be_given_is_refused() -> None:
         define(wants)
     with pytest.raises(ValueError, match="it is async"):
         define(later)
+
+
+def test_a_parameter_with_a_default_is_left_alone() -> None:
+    def buy(page: object, item: str = "Quiet valley") -> None: ...
+
+    assert define(buy).parameters == ("page",)
 
 
 def test_outside_a_run_the_words_are_harmless(monkeypatch: pytest.MonkeyPatch) -> None:

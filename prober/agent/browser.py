@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import time
 from collections.abc import Mapping
@@ -14,17 +13,15 @@ from typing import Any
 from playwright.sync_api import (
     Browser,
     BrowserContext,
-    ConsoleMessage,
     Error,
     Page,
     Playwright,
-    Request,
-    WebError,
     sync_playwright,
 )
 
 from prober.agent import devices
 from prober.agent.deadline import Deadline
+from prober.agent.hearing import awaited, hear
 from prober.agent.recorder import Recorder
 from prober.agent.strain import Usual
 from prober.emulation import PLAIN, Emulation, Network
@@ -39,11 +36,9 @@ _FEATURES = (
     "SkipListAccountsWithoutGaiaCookies",
     "NetworkServiceInProcess2",
 )
-#: Where code is, in the trace of an uncaught error.
-_SOURCE = re.compile(r"https?://[^\s)]+")
 _LAUNCH_MS = 15_000
-_ACTION_MS = 10_000
-_NAVIGATION_MS = 30_000
+ACTION_MS = 10_000
+NAVIGATION_MS = 30_000
 _ANSWER_S = 1.0
 _REFERENCE_S = 3.0
 #: A page with work for each part of a browser: script, style, layout and drawing.
@@ -148,7 +143,7 @@ class Driver:
         assert self._context and self._page
         context, page = self._context, self._page
         self._context = self._page = None
-        self._watch(context, recorder)
+        hear(context, recorder, self._crash)
         return context, page
 
     def strike(self, context: BrowserContext, *, keep_browser: bool) -> None:
@@ -185,15 +180,8 @@ class Driver:
 
     def awaited(self, context: BrowserContext, recorder: Recorder) -> None:
         """Record the newest requests that have neither been answered nor failed."""
-        try:
-            with self.deadline.of(_ANSWER_S):
-                for page in context.pages:
-                    for request in page.requests():
-                        if not request.existing_response and not request.failure:
-                            recorder.requested(request.url)
-                            recorder.awaited(request.url)
-        except Error:
-            return  # a browser that is gone awaits nothing
+        with self.deadline.of(_ANSWER_S):
+            awaited(context, recorder)
 
     def driver_answers(self) -> bool:
         """Whether the driver itself still works."""
@@ -217,6 +205,9 @@ class Driver:
                     os.kill(self._browser_pid, signal.SIGKILL)
             self._browser.close()  # waits for its end, and removes its profile
         self._browser = self._context = self._page = None
+
+    def _crash(self) -> None:
+        self.crashed = True
 
     def _launch(self, kind: str) -> None:
         # Signals are the supervisor's to handle, not the driver's.
@@ -247,8 +238,8 @@ class Driver:
         assert self._browser
         self.crashed = False
         self._context = self._browser.new_context(**self._looks(emulation), accept_downloads=False)
-        self._context.set_default_timeout(_ACTION_MS)
-        self._context.set_default_navigation_timeout(_NAVIGATION_MS)
+        self._context.set_default_timeout(ACTION_MS)
+        self._context.set_default_navigation_timeout(NAVIGATION_MS)
         self._page = self._context.new_page()
         if network := emulation.network:
             _slow_down(self._page, network)
@@ -273,36 +264,6 @@ class Driver:
             looks["viewport"] = {"width": width, "height": height}
         return looks
 
-    def _watch(self, context: BrowserContext, recorder: Recorder) -> None:
-        # A listener for requests would cost 2 % of a run's CPU: see `awaited`. That for replies is
-        # put on what Playwright's public classes wrap, which saves another; Playwright's version is
-        # pinned, and were this not called no run could pass: it would have asked for nothing.
-        def replied(response: Any) -> None:
-            url = response.url
-            recorder.requested(url)
-            recorder.replied(url, response.status, decisive=_is_main_document(response.request))
-
-        def unanswered(request: Request) -> None:
-            if request.existing_response:  # only its body was not wanted to the end
-                return
-            # The browser itself aborts a navigation for another one, or for a download.
-            decisive = _is_main_document(request) and request.failure != "net::ERR_ABORTED"
-            recorder.requested(request.url)
-            recorder.went_unanswered(request.url, request.failure or "no reply", decisive=decisive)
-
-        def crashed(_page: Page) -> None:
-            self.crashed = True
-
-        def watch_page(page: Page) -> None:
-            page.on("crash", crashed)
-
-        context._impl_obj.on("response", replied)
-        context.on("requestfailed", unanswered)
-        context.on("page", watch_page)
-        for page in context.pages:
-            watch_page(page)
-        _listen(context, recorder)
-
 
 def _slow_down(page: Page, network: Network) -> None:
     """Have a page's requests take their time; those of its workers and foreign frames do not."""
@@ -318,33 +279,6 @@ def _slow_down(page: Page, network: Network) -> None:
                 "uploadThroughput": network.up,
             },
         )
-
-
-def _listen(context: BrowserContext, recorder: Recorder) -> None:
-    """Hear what pages complain of: on the console, and errors that nobody caught."""
-
-    def said(message: ConsoleMessage) -> None:
-        line = f"{message.type}: {message.text}"
-        if message.type == "error":
-            recorder.erred(line, message.location["url"])
-        elif message.type == "warning":
-            recorder.said(line)
-
-    def uncaught(error: WebError) -> None:
-        source = _SOURCE.search(error.error.stack or "")
-        recorder.erred(f"uncaught: {error.error}", source[0] if source else "")
-
-    context.on("console", said)
-    context.on("weberror", uncaught)
-
-
-def _is_main_document(request: Any) -> bool:
-    if not request.is_navigation_request():
-        return False
-    try:
-        return request.frame.parent_frame is None
-    except Error:  # a popup whose page is not there yet: its first request is its document's
-        return True
 
 
 def _since(start: float) -> int:

@@ -65,6 +65,10 @@ class Deadline:
         context.run(_aside.set, True)
         yield context
 
+    def lift(self) -> None:
+        """Cut nothing more: somebody stopped the journey to look at it."""
+        self._ends = None
+
     @property
     def remaining_s(self) -> float:
         """Seconds left, at least 0; without a deadline, a day."""

@@ -142,7 +142,7 @@ class Watch:
             "do": "run",
             "journey": journey.name,
             "file": self._around.copies.get(journey.file, journey.file),
-            "seconds": (journey.timeout_ms - _reserve_ms(journey.timeout_ms)) / 1000,
+            "seconds": journey.allowed_s,
             "secrets": self._values,
             "mask": journey.mask,
             "first_party": self._around.first_party,
@@ -365,11 +365,6 @@ def unstarted(order: Order, around: Surroundings, missing: Unread) -> Run:
         duration_us=0,
         regime={**around.regime, "journey": order.journey.hash},
     )
-
-
-def _reserve_ms(timeout_ms: int) -> int:
-    """What a journey's time is cut by, so that a hanging target still gets a verdict."""
-    return min(2000, timeout_ms // 4)
 
 
 def _inconclusive(step: Step) -> Step:

@@ -23,19 +23,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from playwright.sync_api import BrowserContext, Error, Page, TimeoutError
+from playwright.sync_api import BrowserContext, Error, Page
 
 from prober.agent import evidence
 from prober.agent.browser import BrowserSettings, Driver
 from prober.agent.intrusion import Intrusion
 from prober.agent.line import Line
 from prober.agent.paint import Paint
-from prober.agent.recorder import KEPT_CHARACTERS, Recorder, TargetAnswered
+from prober.agent.recorder import Recorder, TargetAnswered
 from prober.agent.strain import Reading
+from prober.agent.trouble import first_lines, trouble_of
 from prober.agent.verdict import Finding, Stage, Trouble
 from prober.discovery import Declaration, load
-from prober.errors import InputError, SecretMissing, SecretUnreadable
-from prober.journey import Journey, on_stage
+from prober.errors import InputError
+from prober.journey import Journey, on_stage, perform
 
 if TYPE_CHECKING:
     from prober.agent.client import Client
@@ -73,7 +74,7 @@ class Worker:
                 "headless-shell" if "headless-shell" in kinds else next(iter(kinds))
             )
         except Exception as error:  # noqa: BLE001  # whatever stops a browser is ours, and is told
-            self.line.tell({"at": "unstaged", "message": _first_lines(error)})
+            self.line.tell({"at": "unstaged", "message": first_lines(error)})
         else:
             self.line.tell({"at": "staged"})
 
@@ -161,7 +162,7 @@ class _Run:
             if deadline:
                 limits.enter_context(deadline.of(seconds, self.intrusion.patience_s))
             try:
-                body(**{name: resources[name] for name in definition.parameters})
+                perform(definition, body, resources)
             except BaseException as raised:  # noqa: BLE001  # whatever the author's code raises
                 error = raised
             late = time.monotonic() > ends
@@ -185,7 +186,7 @@ class _Run:
 
     def _resources(self, definition: Journey) -> dict[str, Any]:
         """What the journey asks for by parameter name."""
-        resources: dict[str, Any] = {}
+        resources: dict[str, Any] = {"base_url": self.worker.settings["base_url"]}
         if "http" in definition.parameters:
             from prober.agent.client import Client  # only HTTP journeys pay for httpx
 
@@ -212,21 +213,11 @@ class _Run:
 
     def _trouble(self, error: BaseException) -> Trouble:
         """What an exception means, by its type and by what the browser reported."""
-        if isinstance(error, SecretMissing | SecretUnreadable):
-            return Trouble.SECRET
         driver = self.worker.driver if self.context else None
         met = driver is not None and driver.deadline.met  # before `_gone` asks with another one
         if driver and isinstance(error, Error | AssertionError) and (gone := self._gone(driver)):
             return gone
-        if self.recorder.refused:
-            return Trouble.HTTP_STATUS
-        if isinstance(error, Error | AssertionError) and self.recorder.unreachable:
-            return Trouble.NETWORK
-        if isinstance(error, AssertionError):
-            return Trouble.TIMEOUT if met else Trouble.ASSERTION
-        if isinstance(error, TimeoutError):
-            return Trouble.TIMEOUT
-        return _http_trouble(error)
+        return trouble_of(error, self.recorder, met=met)
 
     def _caught(self) -> Trouble | None:
         """What an assertion that did not hold, and that the journey caught, may be owed to."""
@@ -260,7 +251,7 @@ class _Run:
         return Finding(
             stage=stage,
             trouble=trouble,
-            message=_first_lines(error) if error else None,
+            message=first_lines(error) if error else None,
             step=self.recorder.step_name,
             asked_target=self.recorder.requests > 0,
             steps=len(self.recorder.steps),
@@ -308,7 +299,7 @@ class _Run:
                 try:
                     action()
                 except Exception as error:  # noqa: BLE001  # the author's code, after the verdict
-                    errors.append(_first_lines(error))
+                    errors.append(first_lines(error))
         took_us = round((time.perf_counter() - start) * 1e6)
         return {"errors": errors, "cleanup_us": took_us if self.recorder.cleanups else 0}
 
@@ -325,29 +316,6 @@ class _Run:
         if self.context and self.worker.driver:
             self.worker.driver.strike(self.context, keep_browser=keep_browser)
         return round((time.perf_counter() - start) * 1e6)
-
-
-def _http_trouble(error: BaseException) -> Trouble:
-    """What an exception of httpx means; anything else is the script's."""
-    httpx = sys.modules.get("httpx")
-    if httpx is None:
-        return Trouble.SCRIPT
-    if isinstance(error, httpx.TimeoutException):
-        return Trouble.TIMEOUT
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
-        return Trouble.SCRIPT  # the author's address or header is none
-    if isinstance(error, httpx.RequestError):
-        return Trouble.NETWORK
-    return Trouble.HTTP_STATUS if isinstance(error, httpx.HTTPStatusError) else Trouble.SCRIPT
-
-
-def _first_lines(error: BaseException) -> str:
-    """What an exception says, for people, in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = " · ".join(lines[:4])[:KEPT_CHARACTERS]
-    if isinstance(error, Error | AssertionError | TargetAnswered | InputError):
-        return said or type(error).__name__
-    return f"{type(error).__name__}: {said}"
 
 
 def main(descriptor: int) -> None:

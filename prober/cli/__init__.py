@@ -19,6 +19,7 @@ VERBS = (
     "agent",
     "evaluator",
     "run",
+    "new",
     "check",
     "mutate",
     "totp",

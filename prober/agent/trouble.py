@@ -1,0 +1,49 @@
+"""What an exception of a journey's code means, by its type and by what was seen."""
+
+from __future__ import annotations
+
+import sys
+
+from playwright.sync_api import Error, TimeoutError
+
+from prober.agent.recorder import KEPT_CHARACTERS, Recorder, TargetAnswered
+from prober.agent.verdict import Trouble
+from prober.errors import InputError, SecretMissing, SecretUnreadable
+
+
+def trouble_of(error: BaseException, recorder: Recorder, *, met: bool) -> Trouble:
+    """What was raised, where browser and driver are well; `met`: the journey's time was up."""
+    if isinstance(error, SecretMissing | SecretUnreadable):
+        return Trouble.SECRET
+    if recorder.refused:
+        return Trouble.HTTP_STATUS
+    if isinstance(error, Error | AssertionError) and recorder.unreachable:
+        return Trouble.NETWORK
+    if isinstance(error, AssertionError):
+        return Trouble.TIMEOUT if met else Trouble.ASSERTION
+    if isinstance(error, TimeoutError):
+        return Trouble.TIMEOUT
+    return _http_trouble(error)
+
+
+def _http_trouble(error: BaseException) -> Trouble:
+    """What an exception of httpx means; anything else is the script's."""
+    httpx = sys.modules.get("httpx")
+    if httpx is None:
+        return Trouble.SCRIPT
+    if isinstance(error, httpx.TimeoutException):
+        return Trouble.TIMEOUT
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return Trouble.SCRIPT  # the author's address or header is none
+    if isinstance(error, httpx.RequestError):
+        return Trouble.NETWORK
+    return Trouble.HTTP_STATUS if isinstance(error, httpx.HTTPStatusError) else Trouble.SCRIPT
+
+
+def first_lines(error: BaseException) -> str:
+    """What an exception says, for people, in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = " · ".join(lines[:4])[:KEPT_CHARACTERS]
+    if isinstance(error, Error | AssertionError | TargetAnswered | InputError):
+        return said or type(error).__name__
+    return f"{type(error).__name__}: {said}"

@@ -1,0 +1,1 @@
+"""Journeys as tests of pytest, in its own process and with its own tools."""
