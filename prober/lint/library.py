@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from prober.errors import Severity
-from prober.lint.event import Declared
+from prober.lint.event import SOME, Declared, Event, Kind
 from prober.lint.finding import Finding, Rule
 from prober.lint.play import Play
 from prober.lint.source import Source
@@ -69,7 +69,8 @@ class Library:
         for mark, code, source in self._marks:
             play = Play(self)
             play.play(code)
-            yield replace(_declared(mark, code, source), events=tuple(play.events))
+            events = _within(mark, source, play.events)
+            yield replace(_declared(mark, code, source), events=tuple(events))
 
 
 def _unreadable(name: str, error: Exception) -> Finding:
@@ -78,6 +79,17 @@ def _unreadable(name: str, error: Exception) -> Finding:
         line, column = error.lineno or 1, error.offset or 1
         what, mend = f"is not Python: {error.msg}", "mend this line or the one above it"
     return Finding(name, line, column, Rule.SYNTAX, Severity.ERROR, what, mend)
+
+
+def _within(mark: Mark, source: Source, events: Iterable[Event]) -> Iterator[Event]:
+    """What happens, in the one step that `@journey(step=…)` makes of the whole."""
+    name = mark.options.get("step", Const(None))
+    if name == Const(None):
+        yield from events
+        return
+    yield Event(Kind.STEP, source, mark.node, None, (), name=name)
+    for event in events:
+        yield replace(event, step=event.step or text_of(name) or SOME)
 
 
 def _declared(mark: Mark, code: Code, source: Source) -> Declared:

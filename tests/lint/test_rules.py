@@ -295,6 +295,13 @@ def test_a_test_that_becomes_a_journey_is_one(tmp_path: Path) -> None:
     assert {finding.rule for finding in found(tmp_path, text)} == {Rule.NO_STEP, Rule.NO_ASSERTION}
 
 
+def test_a_step_of_the_whole_is_one(tmp_path: Path) -> None:
+    text = f'{HEAD}@journey(step="look")\ndef look(page):\n    page.goto("/")\n    {SEEN}\n'
+    assert found(tmp_path, text) == []
+    within = browser('page.goto("/")', options='step="all"')
+    assert {finding.rule for finding in found(tmp_path, within)} == {Rule.NESTED_STEP}
+
+
 def test_regions_say_which_accounts_and_hosts_are_the_same(tmp_path: Path) -> None:
     (tmp_path / "regions").mkdir()
 
