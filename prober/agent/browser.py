@@ -242,30 +242,38 @@ class Driver:
         self._context.set_default_navigation_timeout(NAVIGATION_MS)
         self._page = self._context.new_page()
         if network := emulation.network:
-            _slow_down(self._page, network)
-            self._context.on("page", lambda popup: _slow_down(popup, network))
+            slow_down(self._page, network)
+            self._context.on("page", lambda popup: slow_down(popup, network))
         self._emulation = emulation
 
     def _looks(self, emulation: Emulation) -> dict[str, Any]:
         """What a context is told to be: as the region says, but for what a journey asks."""
         looks: dict[str, Any] = {
             "base_url": self._settings.base_url,
-            "locale": emulation.locale or self._settings.locale,
-            "timezone_id": emulation.timezone or self._settings.timezone,
+            "locale": self._settings.locale,
+            "timezone_id": self._settings.timezone,
             "viewport": dict(self._settings.viewport),
             "user_agent": self._user_agent,
         }
-        if emulation.device:
-            looks |= self._playwright.devices[emulation.device]
-            looks["user_agent"] += f" {self._settings.user_agent_suffix}"
-            del looks["default_browser_type"]  # ours is Chromium, whatever the device has
-        if emulation.viewport:
-            width, height = emulation.viewport
-            looks["viewport"] = {"width": width, "height": height}
-        return looks
+        suffix = self._settings.user_agent_suffix
+        return looks | emulated(emulation, self._playwright, suffix)
 
 
-def _slow_down(page: Page, network: Network) -> None:
+def emulated(wanted: Emulation, playwright: Playwright, suffix: str) -> dict[str, Any]:
+    """What a context is told to be, where that is not as the region says."""
+    looks: dict[str, Any] = {}
+    if wanted.device:
+        looks |= playwright.devices[wanted.device]
+        looks["user_agent"] += f" {suffix}"
+        del looks["default_browser_type"]  # ours is Chromium, whatever the device has
+    if wanted.viewport:
+        width, height = wanted.viewport
+        looks["viewport"] = {"width": width, "height": height}
+    given = {"locale": wanted.locale, "timezone_id": wanted.timezone}
+    return looks | {name: value for name, value in given.items() if value}
+
+
+def slow_down(page: Page, network: Network) -> None:
     """Have a page's requests take their time; those of its workers and foreign frames do not."""
     with contextlib.suppress(Error):  # a page that is gone asks for nothing
         session = page.context.new_cdp_session(page)

@@ -10,14 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from prober.agent.browser import ACTION_MS, NAVIGATION_MS, BrowserSettings
+from prober.agent.browser import (
+    ACTION_MS,
+    NAVIGATION_MS,
+    BrowserSettings,
+    emulated,
+    slow_down,
+)
 from prober.agent.setting import pool_settings
+from prober.emulation import PLAIN, Emulation
 from prober.errors import ProberError
 from prober.testing.acting import DEFINITION
 from prober.testing.place import REGION
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 _SETTINGS = pytest.StashKey[BrowserSettings]()
 _USER_AGENT = pytest.StashKey[str]()
@@ -38,11 +45,14 @@ def _browser_type_launch_args(
     return own | given
 
 
-@pytest.fixture(scope="session", name="browser_context_args")
+@pytest.fixture(name="browser_context_args")
 def _browser_context_args(
-    browser_context_args: dict[str, Any], request: pytest.FixtureRequest, browser: Browser
+    browser_context_args: dict[str, Any],
+    request: pytest.FixtureRequest,
+    browser: Browser,
+    playwright: Playwright,
 ) -> dict[str, Any]:
-    """The region's own locale, time zone, viewport and user agent."""
+    """Locale, time zone, viewport and user agent of the region, or those of the journey."""
     settings = _settings(request)
     if _USER_AGENT not in request.config.stash:
         page = browser.new_page()
@@ -57,15 +67,31 @@ def _browser_context_args(
         "user_agent": request.config.stash[_USER_AGENT],
         "accept_downloads": False,
     }
-    return own | browser_context_args
+    wanted = emulated(_emulation(request), playwright, settings.user_agent_suffix)
+    return own | wanted | browser_context_args
 
 
 @pytest.fixture(name="context")
-def _context(context: BrowserContext) -> BrowserContext:
-    """With a run's own patience."""
+def _context(context: BrowserContext, request: pytest.FixtureRequest) -> BrowserContext:
+    """With a run's own patience, and the journey's own network."""
     context.set_default_timeout(ACTION_MS)
     context.set_default_navigation_timeout(NAVIGATION_MS)
+    if network := _emulation(request).network:
+        context.on("page", lambda page: slow_down(page, network))
     return context
+
+
+@pytest.fixture(name="page")
+def _page(page: Page, request: pytest.FixtureRequest) -> Page:
+    """Slow from its first request on: the event of its opening may come later."""
+    if network := _emulation(request).network:
+        slow_down(page, network)
+    return page
+
+
+def _emulation(request: pytest.FixtureRequest) -> Emulation:
+    part = request.node.stash.get(DEFINITION, None)
+    return part.definition.emulation if part else PLAIN
 
 
 def _settings(request: pytest.FixtureRequest) -> BrowserSettings:
@@ -89,4 +115,5 @@ FIXTURES = (
     _browser_type_launch_args,
     _browser_context_args,
     _context,
+    _page,
 )

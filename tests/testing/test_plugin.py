@@ -73,6 +73,34 @@ def test_a_page_is_that_of_a_run_and_its_status_counts(
     assert "/nowhere answered 404" in result.stdout
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize("more", [(), ("-p", "no:playwright")], ids=str)
+def test_a_browser_passes_itself_off_as_what_its_journey_says(
+    region: Path, run_pytest: Pytest, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    write(tmp_path, "looks.py", """
+        import time
+        LOOKS = "[navigator.maxTouchPoints > 0, navigator.language, screen.width]"
+
+        @journey(device="Pixel 7", locale="de-DE",
+                 network={"latency": "600ms", "down": "9 Mbit/s", "up": "9 Mbit/s"})
+        def far(page):
+            with step("look"):
+                began = time.monotonic()
+                page.goto("/")
+                assert time.monotonic() - began > 0.6
+                assert page.evaluate(LOOKS) == [True, "de-DE", 412]
+
+        @journey()
+        def near(page):
+            with step("look"):
+                page.goto("/")
+                assert page.evaluate(LOOKS) == [False, "en-US", 1280]
+        """)  # fmt: skip
+    result = run_pytest("journeys", *more)
+    assert "2 passed" in result.stdout, result.stdout
+
+
 def test_a_failure_explains_its_assert_and_cleanup_runs_after_it(
     region: Path, shop: Shop, run_pytest: Pytest, tmp_path: Path
 ) -> None:
