@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,13 @@ from tests.conftest import wait_until
 MINUTE_MS = 60_000
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    before = set(process.started)
+    yield
+    assert process.started <= before
+
+
 def python(code: str) -> tuple[str, ...]:
     return (sys.executable, "-c", code)
 
@@ -24,7 +32,6 @@ def python(code: str) -> tuple[str, ...]:
 def test_what_a_command_prints_is_the_secret_whatever_it_complains_of() -> None:
     said = "import sys; print('correct horse'); print('a warning', file=sys.stderr)"
     assert errand.run(python(said), MINUTE_MS) == "correct horse"
-    assert not process.started
 
 
 @pytest.mark.parametrize(
@@ -50,7 +57,6 @@ def test_a_command_that_gives_no_secret_says_why_and_shows_nothing(
         errand.run(command, MINUTE_MS)
     assert "horse" not in str(caught.value)
     assert "shop" not in str(caught.value)
-    assert not process.started
 
 
 @pytest.mark.parametrize("output", ["", "os.close(1); os.close(2)"])

@@ -38,6 +38,7 @@ class Workers:
     live: int = 2
     killed: int = 0
     renewed: Counter[str] = field(default_factory=Counter)
+    withheld: int = 0
     control: Checks = field(default_factory=lambda: Checks())
 
 

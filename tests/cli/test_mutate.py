@@ -32,7 +32,7 @@ def place(tmp_path: Path, shop: Shop) -> Path:
     (tmp_path / "regions" / "here.yaml").write_text(
         f"region: here\nbase_url: {shop.url}\n"
         "secrets:\n  shop_user: ada@shop.example\n  shop_password: analytical-engine\n"
-        "  partner_user: bob@shop.example\n  partner_password: difference-engine\n"
+        "  partner_user: ada@shop.example\n  partner_password: analytical-engine\n"
         f"sandbox: {'off' if os.geteuid() == 0 else 'on'}\ndata: {tmp_path / 'data'}\n"
     )
     return tmp_path

@@ -47,6 +47,7 @@ class _Idle:
     browser: str = ""
     live: int = 0
     killed: int = 0
+    withheld: int = 0
     renewed: dict[str, int] = field(default_factory=dict)
     skew_ms: int = 0
     problems: tuple[str, ...] = ()

@@ -34,7 +34,15 @@ def write(directory: Path, name: str, text: str) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("more", [(), ("-p", "no:playwright"), ("-n", "2")], ids=str)
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        pytest.param(("-p", "no:playwright"), marks=pytest.mark.long),
+        pytest.param(("-n", "2"), marks=pytest.mark.long),
+    ],
+    ids=str,
+)
 def test_the_example_journeys_pass_and_fail_as_tests(
     region: Path, shop: Shop, run_pytest: Pytest, tmp_path: Path, more: tuple[str, ...]
 ) -> None:
@@ -74,7 +82,9 @@ def test_a_page_is_that_of_a_run_and_its_status_counts(
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("more", [(), ("-p", "no:playwright")], ids=str)
+@pytest.mark.parametrize(
+    "more", [(), pytest.param(("-p", "no:playwright"), marks=pytest.mark.long)], ids=str
+)
 def test_a_browser_passes_itself_off_as_what_its_journey_says(
     region: Path, run_pytest: Pytest, tmp_path: Path, more: tuple[str, ...]
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import Shop
 from tests.testing.conftest import Pytest
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 #: What is added to the files of the suite; their tests stay as they are.
 LINES = {
