@@ -202,6 +202,7 @@ def hostile() -> Iterator[Site]:
     found.close()
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_no_form_of_forty_secrets_is_in_anything_that_is_kept_sent_or_shown(
     place: Place,

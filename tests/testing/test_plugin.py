@@ -160,6 +160,7 @@ def test_nobody_is_hurried_who_stops_a_journey_to_look_at_it(
     assert "1 passed" in result.stdout, result.stdout
 
 
+@pytest.mark.long
 def test_journeys_are_told_from_helpers_tests_and_each_other(
     region: Path, run_pytest: Pytest, tmp_path: Path
 ) -> None:
@@ -193,6 +194,7 @@ def test_a_test_that_a_journey_file_takes_up_runs_once(
     assert "1/2 tests collected (1 deselected)" in both
 
 
+@pytest.mark.long
 def test_which_region_is_meant_has_to_be_clear(
     region: Path, run_pytest: Pytest, tmp_path: Path
 ) -> None:

@@ -265,6 +265,7 @@ def test_one_scope_is_held_back_and_others_are_not(evaluator: Callable[..., Eval
     assert judge.http.post("/v1/logs", headers=PROTOBUF).status_code == 200
 
 
+@pytest.mark.long
 def test_limits_can_be_off(evaluator: Callable[..., Evaluator]) -> None:
     judge = evaluator(options=("--limits", "0"))
     replies = [ask(judge, "mark-list", {}) for _ in range(200)]

@@ -70,6 +70,7 @@ def test_the_largest_of_each_kind_is_named(office: Office) -> None:
 MANY = 20_000
 
 
+@pytest.mark.long
 def test_of_thousands_of_bad_runs_the_largest_are_those_that_a_count_by_hand_finds(
     tmp_path: Path,
 ) -> None:
