@@ -10,6 +10,8 @@ IN_ROOT := cd "$(ROOT)" &&
 # A failure is confirmed, as a journey's is: at most three tests a run get a second attempt, and
 # each that needed one is shown with its traceback. It is a fault all the same: of the test or ours.
 CONFIRM := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks
+# Laws on dozens of cases here and on hundreds in `make cover`; PROBER_HYPOTHESIS= says otherwise.
+BRIEFLY := PROBER_HYPOTHESIS=$${PROBER_HYPOTHESIS-brief}
 export PYTHON
 
 help: ## Show this list
@@ -22,7 +24,7 @@ demo: install ## Watch an error budget burn on this machine (ARGS="--exit-after 
 	@$(IN_ROOT) exec .venv/bin/prober demo $(ARGS)
 
 test: install backends ## Run the tests, with a real browser and real servers (PYTEST_ARGS=)
-	@$(IN_ROOT) exec .venv/bin/pytest -n 3 --dist loadgroup $(CONFIRM) $(PYTEST_ARGS)
+	@$(IN_ROOT) $(BRIEFLY) exec .venv/bin/pytest -n 3 --dist loadgroup $(CONFIRM) $(PYTEST_ARGS)
 
 cover: install backends ## Every branch of prober/slo is taken by its own tests
 	@$(IN_ROOT) COVERAGE_FILE=.cache/coverage exec .venv/bin/pytest -n 2 -q \

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks import (
     evaluate,
+    evidence,
     gate,
     loaded,
     memory,
@@ -37,7 +38,7 @@ from prober.units import duration_ms, format_ms
 BENCHMARKS: Mapping[str, Callable[[Settings], list[Result]]] = {
     module.NAME: module.measure
     for module in (
-        *(run, overhead, memory, punctual, neighbour),
+        *(run, overhead, evidence, memory, punctual, neighbour),
         *(evaluate, pages, gate, scale, loaded, soak),
     )
 }

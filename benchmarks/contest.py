@@ -21,7 +21,6 @@ from benchmarks.report import Figure
 
 #: Of all cores, taken by others: below it a machine is quiet.
 QUIET = 0.10
-_SETTLED_S = 0.01
 _LOOK_S = 0.1
 
 
@@ -68,12 +67,12 @@ class Contestant:
         helpers_s = self._helpers_s()
         self._tell("run")
         made = json.loads(self._answer())
-        self._settle()
+        processes.settle(self._used)
         after, now = self._used(), processes.machine()
         now_kinds = processes.cpu_by_kind(processes.tree(self._process.pid))
         by_kind = {kind: used - kinds.get(kind, 0.0) for kind, used in now_kinds.items()}
         ours_s = after - before + self._helpers_s() - helpers_s
-        total_s = max(now.total_s - machine.total_s, _SETTLED_S)
+        total_s = max(now.total_s - machine.total_s, processes.SETTLED_S)
         foreign = max(0.0, (now.busy_s - machine.busy_s - ours_s) / total_s)
         return Sample(**made, cpu_s=after - before, cpu_by_kind=by_kind, foreign=foreign)
 
@@ -82,14 +81,6 @@ class Contestant:
 
     def _helpers_s(self) -> float:
         return sum(processes.cpu_s(processes.tree(pid)[:1]) for pid in self._others)
-
-    def _settle(self) -> None:
-        """Wait until what the run left to do is done: renderers that end, browsers that start."""
-        ends = time.monotonic() + 2
-        used = -1.0
-        while self._used() - used > _SETTLED_S and time.monotonic() < ends:
-            used = self._used()
-            time.sleep(_LOOK_S)
 
     def _tell(self, word: str) -> None:
         assert self._process.stdin

@@ -15,28 +15,22 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from benchmarks import cdp, processes, raw
+from benchmarks.keeping import Keeping
 from benchmarks.npx import Project
-from benchmarks.region import write_region
 from benchmarks.shop import PASSWORD, USER
+from benchmarks.terms import JOURNEYS, Made, Make, Terms, order_of, pool_of
 from prober.agent.allowance import Allowance
 from prober.agent.browser import BrowserSettings, Driver
-from prober.agent.pool import Pool, PoolSettings
+from prober.agent.pool import Pool
 from prober.agent.recorder import Recorder
-from prober.agent.setting import pool_settings
-from prober.agent.watch import Order
-from prober.config import load_region
-from prober.discovery import describe
-from prober.journey import Journey
-from prober.model import Kind, Outcome, Run, RunId
+from prober.model import Outcome, Run
 
-JOURNEYS = Path(__file__).parent.parent / "journeys"
 _TEST = "from journeys.checkout import checkout as test_checkout  # noqa: F401\n"
 #: Has pytest-playwright start a `browser`.
 CONFTEST = """\
@@ -47,30 +41,6 @@ import pytest
 def browser_type_launch_args(browser_type_launch_args):
     return {{**browser_type_launch_args, "executable_path": {browser!r}}}
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A run that was made; times in seconds."""
-
-    wall_s: float
-    #: Empty where nothing times them.
-    steps_s: list[float] = field(default_factory=list)
-    #: Other numbers, by name.
-    more: Mapping[str, float] = field(default_factory=dict)
-
-
-Make = Callable[[], Made]
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a contestant is given."""
-
-    url: str
-    browser: str
-    #: Of its own, by name.
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
@@ -196,7 +166,7 @@ def driver(terms: Terms) -> Iterator[Make]:
     """Prober's browser without a supervisor: its switches, context, listeners and deadline."""
     with tempfile.TemporaryDirectory() as directory:
         os.environ["PROBER_BROWSER"] = terms.browser
-        pool, _ = _pool_settings(terms, Path(directory))
+        pool, _ = pool_of(terms, Path(directory))
         hosts = tuple(pool.browser["allow_hosts"])
         staged = Driver(BrowserSettings(**{**pool.browser, "allow_hosts": hosts}))
 
@@ -219,14 +189,14 @@ def ours(terms: Terms) -> Iterator[Make]:
     """Prober's pool, as `prober run` uses it."""
     with tempfile.TemporaryDirectory() as directory, asyncio.Runner() as runner:
         os.environ["PROBER_BROWSER"] = terms.browser
-        settings, journey = _pool_settings(terms, Path(directory))
+        settings, journey = pool_of(terms, Path(directory))
         pool = Pool(settings)
         places = Allowance(settings.places, settings.allowance)
         runner.run(pool.warm(browser=True))
 
         async def make() -> Made:
             start = time.perf_counter()
-            run = await pool.run(_order(journey))
+            run = await pool.run(order_of(journey))
             wall_s = time.perf_counter() - start
             async with places.place(60):  # free again when the next run is staged
                 return _made(run, wall_s, time.perf_counter() - start)
@@ -240,6 +210,24 @@ def _made(run: Run, wall_s: float, cycle_s: float) -> Made:
     phases = {f"{phase}_s": took_us / 1e6 for phase, took_us in run.phases.items()}
     steps_s = [step.duration_us / 1e6 for step in run.steps]
     return Made(wall_s, steps_s, phases | {"cycle_s": cycle_s})
+
+
+@contextmanager
+def keeping(terms: Terms) -> Iterator[Make]:
+    """Prober's pool with less and more evidence: each call makes a run of every variant.
+
+    The next call makes them in the opposite order, so that what drifts hits all alike.
+
+    Options: `variants`, by name what is different in each: `fails` at the end, all of it is
+    `kept` that a run may have, `trace`.
+    """
+    with tempfile.TemporaryDirectory() as directory, asyncio.Runner() as runner:
+        os.environ["PROBER_BROWSER"] = terms.browser
+        kept = Keeping(terms, Path(directory))
+        runner.run(kept.pool.warm(browser=True))
+        yield lambda: runner.run(kept.make())
+        runner.run(kept.pool.stop())
+        kept.journal.close()
 
 
 @contextmanager
@@ -274,6 +262,7 @@ CONTESTANTS: Mapping[str, Callable[[Terms], AbstractContextManager[Make]]] = {
     "floor": floor,
     "limit": limit,
     "ours": ours,
+    "keeping": keeping,
     "driver": driver,
     "pytest": pytest,
     "npx": npx,
@@ -287,21 +276,6 @@ def _switches(playwright: Playwright, browser: str) -> list[str]:
     opened.close()
     words = next(words for words in started if "--remote-debugging-pipe" in words)
     return [word for word in words[1:] if not word.startswith("--user-data-dir")]
-
-
-def _pool_settings(terms: Terms, directory: Path) -> tuple[PoolSettings, Journey]:
-    isolation = terms.options.get("isolation", "context")
-    file = write_region(directory, terms.url, f"isolation: {isolation}\nsaturation: off\n")
-    journey = next(found for found in describe(JOURNEYS) if found.name == "checkout")
-    settings = pool_settings(load_region(file, {}), [journey])
-    return replace(settings, allowance=directory / "allowance"), journey
-
-
-def _order(journey: Journey) -> Order:
-    return Order(
-        id=RunId(journey.name, "bench", time.time_ns() // 1_000_000, 1, Kind.MANUAL),
-        journey=journey,
-    )
 
 
 def main(name: str, url: str, browser: str, options: str = "{}") -> None:

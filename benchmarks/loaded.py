@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.contestants import JOURNEYS
 from benchmarks.punctual import read
 from benchmarks.region import agent, write_region
 from benchmarks.report import Figure, Result
 from benchmarks.settings import Settings
+from benchmarks.terms import JOURNEYS
 from prober.agent.agent import JOURNAL
 from prober.journal.tally import Rule, rules_of
 from prober.model import Cause, Outcome, Run

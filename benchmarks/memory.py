@@ -16,10 +16,10 @@ from pathlib import Path
 
 from benchmarks import processes
 from benchmarks.contest import wait_for_quiet
-from benchmarks.contestants import JOURNEYS
 from benchmarks.region import agent, write_region
 from benchmarks.report import Figure, Result
 from benchmarks.settings import Settings
+from benchmarks.terms import JOURNEYS
 
 NAME = "memory"
 #: Starting over again and again changes little; a few times show it.

@@ -16,11 +16,11 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks.contest import wait_for_quiet
-from benchmarks.contestants import JOURNEYS
 from benchmarks.punctual import read
 from benchmarks.region import agent, write_region
 from benchmarks.report import Figure, Result, Skipped
 from benchmarks.settings import Settings
+from benchmarks.terms import JOURNEYS
 from prober.agent.agent import JOURNAL
 from prober.model import Run
 

@@ -26,14 +26,17 @@ from benchmarks.journals import Plan, contracts, fill
 from benchmarks.offer import Load, Offered, Shape, announce, offer, totals_of
 from benchmarks.report import Figure, Result, Skipped, percentile
 from benchmarks.settings import Settings
+from prober import conventions as names
+from prober.conventions import prometheus_name
 from prober.evaluator.board import FRESH_MS
 from prober.journal.tally import rules_of
 from prober.model import Run
 
 NAME = "pages"
 _CONTRACTS = 20
-#: Who the runs come from that arrive.
-_SHAPE = Shape(10, _CONTRACTS)
+#: Who the runs come from that arrive: as many as the fleet of docs/operations.md makes, at six
+#: times its rate; of few regions, for from one address no more than 32 requests are taken at once.
+_SHAPE = Shape(10, 500)
 #: A p95 takes more looks than a median.
 _LOOKS = 4
 #: Runs that arrive a second.
@@ -64,27 +67,34 @@ def measure(settings: Settings) -> list[Result]:
             (agreed / file).write_text(text)
         with serving(agreed, home / "data") as (url, pid):
             wait_for_quiet(settings.patience_s)
-            held = _held(url)
-            took_ms, offered = asyncio.run(_watch(url, home, _LOOKS * settings.runs))
-            arrived = _held(url) - held
-            memory_mb = psutil.Process(pid).memory_info().rss / 1e6
+            took_ms, offered, arrived = asyncio.run(_watch(url, home, _LOOKS * settings.runs))
+            memory_mb = _memory_mb(psutil.Process(pid))
     return [*_looks(name, took_ms), *_taken_in(name, offered, arrived, memory_mb)]
 
 
-async def _watch(url: str, home: Path, count: int) -> tuple[Mapping[str, list[float]], Offered]:
-    """Look at the pages while runs arrive."""
+def _memory_mb(evaluator: psutil.Process) -> float:
+    """Of the evaluator, and of its process that writes the journal."""
+    tree = [evaluator, *evaluator.children()]
+    return sum(each.memory_info().rss for each in tree) / 1e6
+
+
+async def _watch(
+    url: str, home: Path, count: int
+) -> tuple[Mapping[str, list[float]], Offered, int]:
+    """Look at the pages while runs arrive, and how many did."""
     seconds = count * _BETWEEN_S + 1
     factor = _PER_SECOND / _SHAPE.per_second
     start_ms = time.time_ns() // 1_000_000 - round(1000 * seconds * factor)
     load = Load(_SHAPE, factor, seconds, start_ms)
     totals = totals_of(home, _SHAPE, rules_of(contracts(_CONTRACTS)))
     await announce(url, load)
+    held = _held(url)
     command = [sys.executable, "-m", "benchmarks.pages", url, str(count), _first(load)]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     (said, _), offered = await asyncio.gather(process.communicate(), offer(url, load, totals))
     if process.returncode:
         raise RuntimeError("nobody could look at the pages: the lines above say why")
-    return json.loads(said), offered
+    return json.loads(said), offered, _held(url) - held
 
 
 def _first(load: Load) -> str:
@@ -137,9 +147,11 @@ def _ask(http: httpx.Client, path: str) -> tuple[float, str]:
 
 
 def _held(url: str) -> int:
-    """How many runs an evaluator has."""
-    status = httpx.get(f"{url}/api/v1/status", timeout=_PATIENCE_S).raise_for_status().json()
-    return sum(row["held"] for rows in status["journeys"].values() for row in rows)
+    """How many records an evaluator has."""
+    told = httpx.get(f"{url}/metrics", timeout=_PATIENCE_S).raise_for_status().text
+    name = prometheus_name(names.JOURNAL_RECORDS)
+    (line,) = (line for line in told.splitlines() if line.startswith(name))
+    return round(float(line.split()[-1]))
 
 
 def _looks(name: str, took_ms: Mapping[str, Sequence[float]]) -> Iterator[Figure]:

@@ -9,14 +9,19 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _SUBREAPER = 36
 _PROC = Path("/proc")
+#: Less CPU time than this is none.
+SETTLED_S = 0.01
+_LOOK_S = 0.1
+_PATIENCE_S = 2.0
 
 
 class Process(NamedTuple):
@@ -57,6 +62,14 @@ def tree(root: int) -> list[Process]:
 def cpu_s(processes: Iterable[Process]) -> float:
     """CPU time that processes and their collected children have used."""
     return sum(process.own_s + process.ended_s for process in processes)
+
+
+def settle(used_s: Callable[[], float]) -> None:
+    """Wait until what a run left to do is done: renderers that end, browsers that start."""
+    ends, before_s = time.monotonic() + _PATIENCE_S, -1.0
+    while (now_s := used_s()) - before_s > SETTLED_S and time.monotonic() < ends:
+        before_s = now_s
+        time.sleep(_LOOK_S)
 
 
 def cpu_by_kind(processes: Iterable[Process]) -> Mapping[str, float]:

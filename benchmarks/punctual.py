@@ -10,10 +10,10 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.contest import Entrant, contest
-from benchmarks.contestants import JOURNEYS
 from benchmarks.region import agent, write_region
 from benchmarks.report import Figure, Result
 from benchmarks.settings import Settings
+from benchmarks.terms import JOURNEYS
 from prober.agent.agent import JOURNAL
 from prober.journal.view import View
 from prober.model import Phase, Run

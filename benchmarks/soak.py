@@ -22,13 +22,13 @@ from pathlib import Path
 import httpx
 
 from benchmarks.books import Books
-from benchmarks.contestants import JOURNEYS
 from benchmarks.gate import serving
 from benchmarks.gauges import GAUGES, ROLES, Place
 from benchmarks.region import agent, write_region
 from benchmarks.report import Figure, Result
 from benchmarks.settings import Settings
 from benchmarks.slope import BLOCKS, Slope, slope_of
+from benchmarks.terms import JOURNEYS
 from prober.discovery import describe
 from prober.model import Outcome
 

@@ -12,6 +12,7 @@ from prober.errors import ProberError
 #: What goes with a 401.
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 TOKEN_NEEDED: Final = "a token is needed, send `Authorization: Bearer …` with that of PROBER_TOKEN"
+_LAST_PORT: Final = 65_535
 
 
 def is_loopback(host: str) -> bool:
@@ -44,9 +45,15 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        if port > _LAST_PORT:  # the other way round, the socket would stay open
+            raise OverflowError(f"ports end with {_LAST_PORT}")
+        listener = socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         raise ProberError(f"{bracketed(host)}:{port}: {error}, give another {setting}") from error
+    # Connections inherit it. Those of a listener handed to it asyncio takes as they are, and the
+    # body of an answer waited 40 ms for its head to be acknowledged.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def bracketed(host: str) -> str:

@@ -21,25 +21,27 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    FilePath,
     PositiveInt,
     PrivateAttr,
     SecretStr,
     model_validator,
 )
+from pydantic.json_schema import WithJsonSchema
 
-from prober import address, document, otel, source
+from prober import address, document, logins, otel, source
+from prober.destination import SIGNALS, Destination, Distinct
 from prober.document import matching
 from prober.errors import InputError, Problem, SecretUnreadable
-from prober.origin import SecretName, SecretOrigin, SecretSource
+from prober.keeping import Artefacts
+from prober.origin import AccountPools, SecretName, SecretOrigin, SecretSource, in_pools, place_of
+from prober.schema import open_to_variables, published
 from prober.units import format_ms
 from prober.variables import Place
 
-Signal = Literal["logs", "metrics", "traces"]
-SIGNALS: tuple[Signal, ...] = ("logs", "metrics", "traces")
-
 #: Control checks are small, and still are requests.
 _OFTEN_MS = 1000
+#: As the schema shows it; what a region is called is not known before it is read.
+_DATA = ".prober/<region>"
 
 
 class Address(NamedTuple):
@@ -63,60 +65,18 @@ def _suffix() -> str:
         return "Prober (synthetic)"
 
 
-def _header_value(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().isprintable():
-        raise ValueError("the header holds a line break or a control character, take it out")
-    if not value.get_secret_value().isascii():
-        raise ValueError("the header holds more than ASCII, write it as base64 or percent-encoded")
-    return value
-
-
 _SUCH = "write a-z, 0-9 and - such as eu-west-1"
 RegionName = Annotated[str, matching("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a region name", _SUCH)]
-HeaderName = Annotated[
-    str, matching("[A-Za-z0-9!#$%&'*+.^_`|~-]+", "a header", "write such as Authorization")
-]
 Locale = Annotated[
     str, matching("[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", "a locale", "write one such as en-US")
 ]
-HeaderValue = Annotated[SecretStr, AfterValidator(_header_value)]
-Endpoint = Annotated[str, AfterValidator(address.endpoint)]
 Reference = Annotated[str, AfterValidator(address.reference)]
 Host = Annotated[str, AfterValidator(address.host)]
-File = Annotated[FilePath, Field(strict=False)]
-Distinct = AfterValidator(document.distinct)
-
-
-class Destination(document.Strict):
-    """Somewhere that OTLP goes to."""
-
-    name: document.Text = Field(examples=["main"])
-    endpoint: Endpoint = Field(examples=["https://otel.example:4318"])
-    #: For single signals, used as they are.
-    endpoints: Mapping[Signal, Endpoint] = {}
-    signals: Annotated[tuple[Signal, ...], Distinct] = Field(SIGNALS, min_length=1)
-    headers: Mapping[HeaderName, HeaderValue] = {}
-    protocol: Literal["http/protobuf", "grpc"] = "http/protobuf"
-    compression: Literal["gzip", "none"] = "gzip"
-    timeout_ms: document.Duration = Field(10_000, alias="timeout")
-    certificate: File | None = None
-    client_certificate: File | None = None
-    client_key: File | None = None
-
-    @model_validator(mode="after")
-    def _pair(self) -> Destination:
-        if (self.client_certificate is None) != (self.client_key is None):
-            raise ValueError("one of client_certificate and client_key is alone, write both")
-        return self
-
-    def sent_headers(self) -> dict[str, str]:
-        """Its headers as they are sent: blanks at the ends are no part of a value."""
-        return {name: value.get_secret_value().strip() for name, value in self.headers.items()}
-
-    def url(self, signal: Signal) -> str:
-        """Where a signal is sent: for gRPC the endpoint, for HTTP with the signal's path."""
-        path = "" if self.protocol == "grpc" else f"/v1/{signal}"
-        return self.endpoints.get(signal) or f"{self.endpoint.rstrip('/')}{path}"
+Listen = Annotated[
+    Address,
+    BeforeValidator(_address),
+    WithJsonSchema({"type": "string", "pattern": ":[0-9]{1,5}$", "examples": ["127.0.0.1:9000"]}),
+]
 
 
 def _apart(destinations: tuple[Destination, ...]) -> tuple[Destination, ...]:
@@ -174,6 +134,8 @@ class Region(document.Strict):
     #: The journeys that run here; empty means all.
     only: Annotated[tuple[str, ...], Distinct] = Field((), min_length=1)
     secrets: Mapping[SecretName, SecretOrigin] = {}
+    #: What runs sign in with: each account is one run's at a time.
+    accounts: AccountPools = Field(default_factory=dict)
     otlp: Annotated[tuple[Destination, ...], AfterValidator(_apart)] = ()
     metrics_interval_ms: document.Duration = Field(15_000, alias="metrics_interval")
     isolation: Literal["browser", "context", "process"] = "browser"
@@ -183,13 +145,14 @@ class Region(document.Strict):
     #: Whether runs that a busy machine falsified are set aside.
     saturation: Literal["on", "off"] = "on"
     #: Of the journal and evidence, relative to the current directory.
-    data: Annotated[Path, Field(strict=False)] = Path()
+    data: Annotated[Path, Field(strict=False, json_schema_extra={"default": _DATA})] = Path()
     #: Where the agent's own page is served; None: nowhere.
-    listen: Annotated[Address, BeforeValidator(_address)] | None = None
+    listen: Listen | None = None
     locale: Locale = "en-US"
     timezone: document.TimeZone = "UTC"
     viewport: Viewport = Viewport()
     control: Control = Control()
+    artefacts: Artefacts = Artefacts()
     user_agent_suffix: document.Text = Field(default_factory=_suffix)
     _document: document.Document = PrivateAttr(default=document.Document("", {}))
 
@@ -205,19 +168,24 @@ class Region(document.Strict):
 
     @property
     def origins(self) -> dict[str, str | SecretSource]:
-        """Its secrets: those written in it, and for others where to read them."""
+        """Its secrets and what its accounts have: as written, or where to read them."""
         return {
             name: each if isinstance(each, SecretSource) else each.get_secret_value()
-            for name, each in self.secrets.items()
+            for name, each in self.written.items()
         }
+
+    @property
+    def written(self) -> dict[str, SecretStr | SecretSource]:
+        """The same as the file has it."""
+        return {**self.secrets, **dict(in_pools(self.accounts))}
 
     @property
     def exposed(self) -> list[Problem]:
         """Files of secrets that every user of this machine may read."""
         what = "every user of this machine may read the secret's file"
         return [
-            self.problem(("secrets", name), what, f"chmod o-r {each.file}")
-            for name, each in self.secrets.items()
+            self.problem(place_of(name), what, f"chmod o-r {each.file}")
+            for name, each in self.written.items()
             if isinstance(each, SecretSource) and each.file and source.open_to_others(each.file)
         ]
 
@@ -245,9 +213,15 @@ def load_region(path: Path, environ: Mapping[str, str] = os.environ) -> Region:
     defaults = {"fleet": fleet, "data": f".prober/{path.stem}", **otel.keys(environ, SIGNALS)}
     region = replace(written, data=defaults | written.data).validate(Region, environ)
     region._document = written
-    if problems := list(_misfits(region, path, environ)):
+    if problems := [*_misfits(region, path, environ), *logins.shared([region])]:
         raise InputError(problems)
     return region
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON Schema of region files."""
+    found: dict[str, Any] = open_to_variables(published(Region, "Prober region"))
+    return found
 
 
 def load_regions(directory: Path, environ: Mapping[str, str] = os.environ) -> dict[str, Region]:
@@ -271,6 +245,7 @@ def load_regions(directory: Path, environ: Mapping[str, str] = os.environ) -> di
         except InputError as error:
             problems += error.problems
     problems += _disagreements(regions.values())
+    problems += logins.shared(regions.values())
     if problems:
         raise InputError(problems)
     return regions
@@ -313,6 +288,8 @@ class _Journey(Protocol):
     def timeout_ms(self) -> int: ...
     @property
     def secrets(self) -> tuple[str, ...]: ...
+    @property
+    def accounts(self) -> tuple[str, ...]: ...
 
 
 AnyJourney = TypeVar("AnyJourney", bound=_Journey)
@@ -332,6 +309,11 @@ def clashes(region: Region, journey: _Journey) -> Iterator[Problem]:
         if name not in region.secrets:
             what = f"journey {journey.name} asks for it and it is not given"
             yield region.problem(("secrets", name), what, f"write {name}: ${{{name.upper()}}}")
+    for name in journey.accounts:
+        if name not in region.accounts:
+            what = f"journey {journey.name} asks for an account of it and there is none"
+            mend = f"write {name}: [{{user: …, password: …}}]"
+            yield region.problem(("accounts", name), what, mend)
     if journey.timeout_ms >= journey.every_ms:
         every, timeout = format_ms(journey.every_ms), format_ms(journey.timeout_ms)
         yield region.problem(
@@ -360,12 +342,12 @@ def _misfits(region: Region, path: Path, environ: Mapping[str, str]) -> Iterator
         if server == address.server(region.base_url) or server[0] in region.first_party:
             what = "is the target itself, whose outage would pass for one of this region"
             yield region.problem(("control", "references", index), what, "name another host")
-    for name, origin in region.secrets.items():
+    for name, origin in region.written.items():
         if isinstance(origin, SecretSource) and origin.file:
             try:
                 source.of_file(origin.file)
             except SecretUnreadable as error:
-                yield region.problem(("secrets", name), error.what, error.mend)
+                yield region.problem(place_of(name), error.what, error.mend)
     if environ.get(otel.TEMPORALITY, "cumulative").lower() != "cumulative":
         what = f"{otel.TEMPORALITY} asks for other than cumulative, which a restart would falsify"
         yield region.problem((), what, "unset it")

@@ -24,6 +24,9 @@ SLOT_REASON: Final = "prober.slot.reason"
 SCHEDULE_FROM: Final = "prober.schedule.from"
 SCHEDULE_PHASE: Final = "prober.schedule.phase"
 PHASE: Final = "prober.phase"
+NETWORK_PHASE: Final = "prober.network.phase"
+PARTY: Final = "prober.party"
+EFFECT_STATE: Final = "prober.effect.state"
 DESTINATION: Final = "prober.destination"
 SIGNAL: Final = "prober.signal"
 REASON: Final = "prober.reason"
@@ -118,10 +121,30 @@ PAGE_CLS: Final = Metric(
     "Cumulative layout shift of the page a step ended on",
     (JOURNEY, STEP),
 )  # fmt: skip
+PAGE_WEIGHT: Final = Metric(
+    "prober.page.weight", "histogram", "By",
+    "Bytes that came over the network for what a step asked for, first and third party apart",
+    (JOURNEY, STEP, PARTY),
+)  # fmt: skip
+NETWORK_DURATION: Final = Metric(
+    "prober.network.duration", "histogram", "s",
+    "What a step's HTTP requests spent together on dns, connect, tls, wait or transfer",
+    (JOURNEY, STEP, NETWORK_PHASE),
+)  # fmt: skip
 PHASE_DURATION: Final = Metric(
     "prober.phase.duration", "histogram", "s",
     "Time a run costs that is not the user's: queue, launch, context, evidence, cleanup",
     (PHASE,),
+)  # fmt: skip
+EFFECTS: Final = Metric(
+    "prober.effects", "counter", "{effect}",
+    "What runs make at the target and have to take back: noted, undone, orphaned",
+    (JOURNEY, EFFECT_STATE),
+)  # fmt: skip
+ORPHANS: Final = Metric(
+    "prober.effects.orphans", "gauge", "{effect}",
+    "What runs left at the target and could not take back, and nobody else has until now",
+    (JOURNEY,),
 )  # fmt: skip
 RUN_LAST: Final = Metric(
     "prober.run.last", "gauge", "s",
@@ -187,6 +210,11 @@ WORKERS_KILLED: Final = Metric(
 ARTEFACTS_WITHHELD: Final = Metric(
     "prober.artefacts.withheld", "counter", "{file}",
     "Screenshots and traces that were not kept, for a secret could be in them",
+    (),
+)  # fmt: skip
+ARTEFACTS_AGE: Final = Metric(
+    "prober.artefacts.age", "gauge", "s",
+    "Age of the oldest record whose files may not be copied yet, 0 when none",
     (),
 )  # fmt: skip
 JOURNAL_RECORDS: Final = Metric(
@@ -337,3 +365,17 @@ LADDER_US: Final = tuple(
 )  # fmt: skip
 #: Upper bounds for `prober.page.cls`, in millionths.
 CLS_LADDER: Final = (10_000, 25_000, 50_000, 100_000, 150_000, 250_000, 500_000, 1_000_000)
+#: Upper bounds for `prober.page.weight`, in bytes.
+WEIGHT_LADDER: Final = tuple(
+    1000 * kilobytes
+    for kilobytes in (
+        1, 2, 5, 10, 20, 50, 100, 200, 300, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000,
+        10_000, 20_000, 50_000, 100_000,
+    )
+)  # fmt: skip
+_LADDERS: Final = {PAGE_CLS: CLS_LADDER, PAGE_WEIGHT: WEIGHT_LADDER}
+
+
+def ladder(metric: Metric) -> tuple[int, ...]:
+    """Upper bounds of a histogram, as the journal stores them; contracts may add to them."""
+    return _LADDERS.get(metric, LADDER_US)

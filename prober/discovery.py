@@ -108,6 +108,14 @@ def load(path: Path, rewrite: Rewrite | None = None) -> list[Declaration]:
     return found
 
 
+def function(path: Path, name: str) -> Callable[..., object]:
+    """A function of a file that `load` has loaded, or that it imports; raises LookupError."""
+    found: object = vars(sys.modules[module_name(path.resolve())]).get(name)
+    if not callable(found):
+        raise LookupError(f"{path.name} has no function {name} any more")
+    return found
+
+
 def module_name(path: Path) -> str:
     """Where the module of a file is kept: dataclasses look theirs up. No import finds it so."""
     return f"journeys:{path.stem}"

@@ -5,10 +5,12 @@ ProberError
 ├── SecretMissing       a journey asked for a secret that its region does not give it
 ├── SecretUnreadable    where a secret comes from does not give it now
 ├── StepMisuse          a journey used `step` in a way that has no meaning
+├── EffectUnnoted       what a journey was about to make could not be taken down in time
 ├── JournalError        the journal cannot be trusted or used
 │   ├── JournalLocked   another process writes this journal
 │   └── JournalCorrupt  the file is damaged; it was set aside, not emptied
 ├── AuditBroken         the audit log was changed or cut short; it is left as it is
+├── StorageError        a storage elsewhere cannot be read or written now
 └── SourceUnavailable   counts cannot be had now: the judgement is UNKNOWN, never zero
 
 A class's docstring is its message when none is given.
@@ -78,8 +80,16 @@ class StepMisuse(ProberError):
     """Steps stand one after another: a step inside a step would count its time twice."""
 
 
+class EffectUnnoted(ProberError):
+    """The agent did not take down in time what the journey is about to make, so it is not made."""
+
+
 class JournalError(ProberError):
     """The journal cannot be trusted or used."""
+
+
+class JournalClosing(JournalError):
+    """The journal is being closed: what reads it whole stops where it is."""
 
 
 class JournalLocked(JournalError):
@@ -92,6 +102,10 @@ class JournalCorrupt(JournalError):
 
 class AuditBroken(ProberError):
     """The audit log was changed or cut short: it is left as it is, and nothing is added to it."""
+
+
+class StorageError(ProberError):
+    """A storage elsewhere cannot be read or written now; the message says which and why."""
 
 
 class SourceUnavailable(ProberError):

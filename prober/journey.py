@@ -35,6 +35,8 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """As the names in contracts, which speak of assertions."""
 #: What a function that is a journey has as an attribute: its definition.
 MARK = "prober_journey"
+#: Fields of a definition that JSON makes lists of.
+_LISTS = ("secrets", "accounts", "mask", "parameters")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class Journey:
     #: Over this, a run that worked is `failed(too_slow)`.
     max_duration_ms: int | None
     secrets: tuple[str, ...]
+    #: Pools of accounts, of each of which a run holds one to itself.
+    accounts: tuple[str, ...] = ()
     #: Selectors of what no picture may show.
     mask: tuple[str, ...] = ()
     browser: str
@@ -58,6 +62,8 @@ class Journey:
     #: Of the file's bytes: marks a change of what is measured.
     hash: str
     emulation: Emulation = PLAIN
+    #: Whether an objective may judge the time of a second attempt: a trace would make it longer.
+    timed_again: bool = False
     #: The one step that its whole body is.
     step: str | None = None
 
@@ -78,7 +84,7 @@ class Journey:
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> Journey:
         """Inverse of `to_dict`, also after JSON made lists of tuples."""
-        lists = {key: tuple(raw[key]) for key in ("secrets", "mask", "parameters")}
+        lists = {key: tuple(raw[key]) for key in _LISTS}
         return cls(**raw | lists | {"emulation": Emulation.from_dict(raw["emulation"])})
 
 
@@ -94,8 +100,15 @@ class Stage(Protocol):
     def secret(self, name: str) -> str:
         """The value, or SecretMissing."""
 
-    def cleanup(self, action: Callable[[], object]) -> None:
-        """Keep an action for after the verdict."""
+    def account(self, name: str) -> Mapping[str, str]:
+        """What the run signs in with, or SecretMissing."""
+
+    def cleanup(self, action: Callable[..., object], reference: str | None) -> None:
+        """Keep an action for after the verdict; with a reference, for later runs too."""
+
+    @property
+    def run_name(self) -> str:
+        """What the run may call what it creates."""
 
     def asserted(self) -> None:
         """Count a plain `assert` statement that is about to be executed."""
@@ -115,6 +128,11 @@ def on_stage(stage: Stage) -> Iterator[None]:
         yield
     finally:
         _stage = None
+
+
+def acting() -> Stage | None:
+    """The run that goes on, None outside of one."""
+    return _stage
 
 
 def step(name: str, *, status: Statuses = None) -> AbstractContextManager[None]:
@@ -176,10 +194,21 @@ def totp(name: str) -> str:
         raise SecretUnreadable(f"secret {name!r} {error.what}", error.mend) from None
 
 
-def cleanup(action: Callable[[], object]) -> None:
-    """Do something after the verdict, in its own time; its failure changes no outcome."""
+def cleanup(action: Callable[..., object], reference: str | None = None) -> None:
+    """Do something after the verdict, in its own time; its failure changes no outcome.
+
+    Args:
+        action: with a reference it is a function of the journey's file, and called with that and
+            with what else its parameters are named for: of `page`, `context`, `http`, `base_url`.
+        reference: of what is about to be made at the target. It is noted before this returns, so
+            that a later run takes it back when this one does not come to it.
+
+    Raises:
+        ValueError: a later run could not call the action so.
+        EffectUnnoted: the agent did not note it in time.
+    """
     if _stage:
-        _stage.cleanup(action)
+        _stage.cleanup(action, reference)
 
 
 def asserted() -> None:
@@ -194,6 +223,7 @@ def journey(
     timeout: str = "60s",
     max_duration: str | None = None,
     secrets: Iterable[str] = (),
+    accounts: Iterable[str] = (),
     mask: Iterable[str] = (),
     browser: str = "headless-shell",
     device: str | None = None,
@@ -206,11 +236,14 @@ def journey(
 ) -> Callable[[Body], Body]:
     """Make a journey of a function, which stays the function it was.
 
+    A value that is wrong raises ValueError; discovery turns it into a Problem with its place.
+
     Args:
         every: the period of its schedule in each region.
         timeout: how long a run may take; must be below `every`.
         max_duration: a run that worked but took longer is `failed(too_slow)`.
         secrets: the only secrets it may read.
+        accounts: pools of accounts, of each of which a run holds one to itself.
         mask: selectors of what no screenshot may show, besides password fields.
         browser: `headless-shell` (as Playwright's own default) or `chromium`, the full one.
         device: what the browser passes itself off as, a name of Playwright's list.
@@ -220,19 +253,22 @@ def journey(
         network: a slower one: `3g`, `slow-4g`, `fast-4g`, or its latency, down and up.
         name: default is the function's name without `test_`.
         step: makes one step of the whole, for a test that has none.
-
-    Raises:
-        ValueError: a value is wrong; discovery turns it into a Problem with its place.
     """
-    options = (every, timeout, max_duration, _listed("secrets", secrets), browser, name)
-    more: dict[str, Any] = {"mask": _listed("mask", mask), "step": step}
+    more = _lists(secrets=secrets, accounts=accounts, mask=mask) | {"step": step}
     more["emulation"] = Emulation.read(device, viewport, locale, timezone, network)
-    return lambda body: _declare(body, _define(body, *options), more)
+    return lambda body: _declare(body, more, every, timeout, max_duration, browser, name)
 
 
-def _declare(body: Body, definition: Journey, more: dict[str, Any]) -> Body:
+def _declare(body: Body, more: dict[str, Any], *options: Any) -> Body:
     # The function may come from another file, such as a test's; who decorates it declares it.
-    definition = replace(definition, file=sys._getframe(2).f_code.co_filename, **more)
+    file = sys._getframe(2).f_code.co_filename
+    definition = replace(_define(body, *options), file=file, **more)
+    for names, noun in (
+        (definition.secrets, "a secret's name"),
+        (definition.accounts, "a name of accounts"),
+    ):
+        if wrong := [each for each in names if not _NAME.fullmatch(each)]:
+            raise ValueError(f"{wrong[0]!r} is not {noun}, use a-z, 0-9 and _")
     if definition.emulation != PLAIN and not definition.needs_browser:
         raise ValueError("only a page has a device or network, ask for page")
     declared.append((definition, body))
@@ -253,7 +289,6 @@ def _define(
     every: str,
     timeout: str,
     max_duration: str | None,
-    secrets: tuple[str, ...],
     browser: str,
     name: str | None,
 ) -> Journey:
@@ -266,8 +301,6 @@ def _define(
             f"timeout {timeout} is not below every {every}: a run could still be going "
             f"when the next is due, write timeout={format_ms(max(1, every_ms // 2))!r} or less"
         )
-    if wrong := [secret for secret in secrets if not _NAME.fullmatch(secret)]:
-        raise ValueError(f"{wrong[0]!r} is not a secret's name, use a-z, 0-9 and _")
     if browser not in BROWSERS:
         raise ValueError(f"browser {browser!r} is not known, write one of {', '.join(BROWSERS)}")
     parameters = _parameters(body)
@@ -278,7 +311,7 @@ def _define(
         every_ms=every_ms,
         timeout_ms=timeout_ms,
         max_duration_ms=None if max_duration is None else _span_ms("max_duration", max_duration),
-        secrets=secrets,
+        secrets=(),
         browser=browser,
         parameters=parameters,
         summary=_summary(body),
@@ -302,6 +335,10 @@ def _parameters(body: Callable[..., object]) -> tuple[str, ...]:
     if inspect.iscoroutinefunction(body):
         raise ValueError("it is async, write it with playwright.sync_api")
     return parameters
+
+
+def _lists(**options: Iterable[str]) -> dict[str, Any]:
+    return {option: _listed(option, given) for option, given in options.items()}
 
 
 def _listed(option: str, given: Iterable[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -89,6 +89,31 @@ class Phase(StrEnum):
     CLEANUP = "cleanup"
 
 
+class Exchange(StrEnum):
+    """What requests over HTTP spend their time on."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    WAIT = "wait"  #: for the answer, once the request is sent
+    TRANSFER = "transfer"
+
+
+class Party(StrEnum):
+    """Whose hosts answered."""
+
+    FIRST = "first_party"  #: the target's, and those that the region lists
+    THIRD = "third_party"
+
+
+class EffectState(StrEnum):
+    """What became of something that a run makes at the target."""
+
+    NOTED = "noted"  #: taken down, before it is made
+    UNDONE = "undone"  #: taken back
+    ORPHANED = "orphaned"  #: not taken back when that was tried often; it may be undone later
+
+
 class RunId(NamedTuple):
     """What makes a run the same run, however often its record arrives."""
 
@@ -107,6 +132,16 @@ class RunId(NamedTuple):
     def key(self) -> str:
         """What pages call it: its slot, by which it is found at once, and 32 digits of digest."""
         return f"{self.slot_ms}-{self.trace_id.hex()}"
+
+    @property
+    def name(self) -> str:
+        """What a run calls what it creates: a-z, 0-9 and `-`, the same for no other run.
+
+        >>> RunId("fill_cart", "eu-west-1", 1767225600000, 1, Kind.SCHEDULED).name
+        'prober-fill-cart-eu-west-1-1767225600000-1'
+        """
+        last = self.attempt if self.kind is Kind.SCHEDULED else self.kind
+        return f"prober-{self.journey.replace('_', '-')}-{self.region}-{self.slot_ms}-{last}"
 
     def span_id(self, step: str = "") -> bytes:
         """8 bytes for the journey's span, or for one of its steps."""
@@ -129,6 +164,19 @@ class Step:
     outcome: Outcome
     #: Web vitals of the page the step ended on: ttfb, fcp, lcp in µs, cls in millionths.
     vitals: Mapping[str, int] = field(default_factory=dict)
+    #: Of an HTTP journey: what its requests spent the time on, by the names of `Exchange`, in µs.
+    network: Mapping[str, int] = field(default_factory=dict)
+    #: How many bytes came over the network for it, by the names of `Party`; one of which that is
+    #: not known is left out.
+    weight: Mapping[str, int] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; what is not known of a step is left out, as in older records."""
+        found = _plain(self)
+        for name in ("network", "weight"):
+            if not found[name]:
+                del found[name]
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +236,8 @@ class Run:
 
     def to_json(self) -> str:
         """One canonical line: equal runs give equal bytes."""
-        return canonical(asdict(self) | {"id": self.id._asdict()})
+        steps = [step.to_dict() for step in self.steps]
+        return canonical(_plain(self) | {"id": self.id._asdict(), "steps": steps})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Run:
@@ -235,7 +284,7 @@ class Gap:
 
     def to_json(self) -> str:
         """One canonical line: equal gaps give equal bytes."""
-        return canonical(asdict(self))
+        return canonical(_plain(self))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Gap:
@@ -279,7 +328,7 @@ class Schedule:
 
     def to_json(self) -> str:
         """One canonical line: equal schedules give equal bytes."""
-        return canonical(asdict(self))
+        return canonical(_plain(self))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Schedule:
@@ -292,6 +341,11 @@ class Schedule:
 
 #: Whatever an agent writes down and ships.
 Record = Run | Gap | Schedule
+
+
+def _plain(record: Record | Step) -> dict[str, Any]:
+    """Its fields by name, as they are: `asdict` would copy what is in them as well."""
+    return {name: getattr(record, name) for name in record.__slots__}
 
 
 def canonical(value: Any) -> str:

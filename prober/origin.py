@@ -1,7 +1,12 @@
-"""Where a secret comes from, as a region file writes it: text, a file, or a command."""
+"""Where a secret comes from, as a region file writes it: text, a file, or a command.
+
+What an account has are secrets too. They are called by their place: `shopper[0].password`.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +14,7 @@ from pydantic import AfterValidator, Discriminator, Field, SecretStr, Tag, model
 
 from prober import document, source
 from prober.document import matching
+from prober.variables import Place
 
 
 def _secret(value: SecretStr) -> SecretStr:
@@ -52,3 +58,53 @@ SecretOrigin = Annotated[
     Annotated[Secret, Tag("<text>")] | Annotated[SecretSource, Tag("<source>")],
     Discriminator(_text_or_source),
 ]
+
+
+class AccountOrigins(document.Strict):
+    """An account of a pool: where what a run signs in with comes from."""
+
+    user: SecretOrigin = Field(examples=["${SHOPPER_1_USER}"])
+    password: SecretOrigin = Field(examples=["${SHOPPER_1_PASSWORD}"])
+    totp: SecretOrigin | None = None
+
+    @property
+    def fields(self) -> dict[str, SecretStr | SecretSource]:
+        """What it has."""
+        given = {"user": self.user, "password": self.password, "totp": self.totp}
+        return {field: origin for field, origin in given.items() if origin}
+
+
+PoolName = Annotated[
+    str, matching("[a-z][a-z0-9_]{0,62}", "a name of accounts", "write one such as shopper")
+]
+AccountPools = Mapping[PoolName, Annotated[tuple[AccountOrigins, ...], Field(min_length=1)]]
+
+
+def in_pools(pools: AccountPools) -> Iterator[tuple[str, SecretStr | SecretSource]]:
+    """What all accounts have, by its name."""
+    for pool, accounts in pools.items():
+        for index, account in enumerate(accounts):
+            for field, origin in account.fields.items():
+                yield f"{pool}[{index}].{field}", origin
+
+
+def names_of(pools: AccountPools) -> dict[str, tuple[tuple[str, ...], ...]]:
+    """By pool, for each of its accounts the names of what it has."""
+    return {
+        pool: tuple(
+            tuple(f"{pool}[{index}].{field}" for field in account.fields)
+            for index, account in enumerate(accounts)
+        )
+        for pool, accounts in pools.items()
+    }
+
+
+def place_of(name: str) -> Place:
+    """Where a region file has a secret, or what an account has, by its name.
+
+    >>> place_of("shopper[0].user"), place_of("shop_key")
+    (('accounts', 'shopper', 0, 'user'), ('secrets', 'shop_key'))
+    """
+    if match := re.fullmatch(r"(\w+)\[(\d+)\]\.(\w+)", name):
+        return "accounts", match[1], int(match[2]), match[3]
+    return "secrets", name

@@ -8,6 +8,7 @@ and is refused.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final, TypeGuard
 
@@ -29,6 +30,8 @@ _LONGEST_MS: Final = 1000 * 365 * DAY_MS
 #: More digits than this mean nothing, and arithmetic with them takes its time.
 _LONGEST_TEXT: Final = 40
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_UNITS_BYTES: Final = ("B", "kB", "MB", "GB", "TB")
+_SIZE = re.compile(rf"(\d+(?:\.\d+)?)({'|'.join(_UNITS_BYTES)})")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)(%?)")
 
 
@@ -52,8 +55,35 @@ def duration_ms(text: object) -> int:
     return int(span)
 
 
+def size_bytes(text: object) -> int:
+    """Bytes in a size: a whole or decimal number and `B`, `kB`, `MB`, `GB` or `TB`.
+
+    Raises:
+        ValueError: it is not a size, is zero, or no whole number of bytes.
+
+    >>> size_bytes("1.5GB")
+    1500000000
+    """
+    match = _SIZE.fullmatch(text) if _is_short(text) else None
+    if match is None:
+        raise ValueError(f"{text!r} is not a size, write a number and kB, MB, GB or TB: 500MB")
+    size = Fraction(match[1]) * 1000 ** _UNITS_BYTES.index(match[2])
+    if size.denominator != 1 or size == 0:
+        raise ValueError(f"{text!r} is not a whole number of bytes above 0, write 500MB")
+    return int(size)
+
+
 def _is_short(text: object) -> TypeGuard[str]:
     return isinstance(text, str) and len(text) <= _LONGEST_TEXT
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, for people.
+
+    >>> counted(1, "journey"), counted(3, "SLO")
+    ('1 journey', '3 SLOs')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def format_ms(span_ms: int) -> str:
@@ -115,6 +145,32 @@ def span(span_ms: int | Fraction) -> str:
         if span_ms >= unit_ms:
             return format_ms(int(span_ms) // unit_ms * unit_ms)
     return "0s"
+
+
+def size(count: int) -> str:
+    """A number of bytes for people, cut to the first two digits, or to all that are whole.
+
+    >>> size(999), size(1_240), size(412_900), size(1_999_999)
+    ('999 B', '1.2 kB', '412 kB', '1.9 MB')
+    """
+    power = min((len(str(count)) - 1) // 3, len(_UNITS_BYTES) - 1)
+    scaled = Fraction(count, 1000**power)
+    return f"{decimal(scaled, 1 if scaled < 10 else 0)} {_UNITS_BYTES[power]}"
+
+
+def weight(bytes_by: Mapping[str, int]) -> str:
+    """How much came, for people, by party; of one that is missing that is not known.
+
+    >>> weight({"first_party": 412_300, "third_party": 36_000})
+    '412 kB, 36 kB of others'
+    >>> weight({"first_party": 412_300, "third_party": 0}), weight({"third_party": 36_000})
+    ('412 kB', 'unknown, 36 kB of others')
+    """
+    own, others = (bytes_by.get(party) for party in ("first_party", "third_party"))
+    said = "unknown" if own is None else size(own)
+    if others == 0:
+        return said
+    return f"{said}, {'unknown' if others is None else size(others)} of others"
 
 
 def _cut(value: int | Fraction, times: int, places: int) -> str:

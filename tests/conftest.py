@@ -28,8 +28,12 @@ SHORT = os.environ.get("PROBER_LONG") == "short"
 #: How long a single case takes says how busy the machine is, and nothing about a law.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
-#: Laws are tried on hundreds of cases, or on thousands.
+#: Laws are tried on hundreds of cases, on thousands, or, where every test has its turn within ten
+#: minutes, on dozens; those of prober/slo have hundreds a moment before, in `make cover`.
+EFFORTS = {"": 1.0, "thorough": 20.0, "brief": 0.4}
+EFFORT = EFFORTS[os.environ.get("PROBER_HYPOTHESIS", "")]
 settings.register_profile("thorough", max_examples=5000)
+settings.register_profile("brief", max_examples=40)
 #: On few, and always the same, where it is thousands of mutants that are tried.
 settings.register_profile(
     "quick",
@@ -39,8 +43,8 @@ settings.register_profile(
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
 )
-if os.environ.get("PROBER_HYPOTHESIS") == "thorough":
-    settings.load_profile("thorough")
+if effort := os.environ.get("PROBER_HYPOTHESIS"):
+    settings.load_profile(effort)
 
 Value = TypeVar("Value")
 
@@ -164,12 +168,16 @@ class Shop(Server):
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share the tests out: one process drives all browsers, others take the rest by the file.
+    """Share the tests out: one process makes all runs, one looks at pages, others take the rest.
 
-    Two browsers on two cores slow each other down, as DESIGN.md §6 says of runs.
+    Two browsers on two cores slow each other down, as DESIGN.md §6 says of runs; who only looks at
+    pages of ours, or waits for what does not come, has time.
     """
     for item in items:
-        group = "browser" if item.get_closest_marker("browser") else item.nodeid.split("::")[0]
+        file = item.nodeid.split("::")[0]
+        unhurried = file.startswith(("tests/evaluator/", "tests/test_journeys.py"))
+        browser = "pages" if unhurried else "browser"
+        group = browser if item.get_closest_marker("browser") else file
         item.add_marker(pytest.mark.xdist_group(group))
 
 

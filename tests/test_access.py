@@ -35,6 +35,15 @@ def test_an_address_that_is_taken_is_named_with_its_setting() -> None:
             listen("127.0.0.1", port, "--listen")
 
 
+def test_what_is_sent_in_two_parts_does_not_wait_for_the_first_to_be_acknowledged() -> None:
+    with (
+        listen("127.0.0.1", 0, "--listen") as server,
+        socket.create_connection(server.getsockname()),
+        server.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_both_families_are_listened_to() -> None:
     with listen("::1", 0, "--listen") as six, listen("127.0.0.1", 0, "--listen") as four:
         assert (six.family, four.family) == (socket.AF_INET6, socket.AF_INET)

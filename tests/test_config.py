@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,22 +10,25 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from jsonschema_rs import validator_for
+from ruamel.yaml import YAML
 
 from prober.config import (
-    SIGNALS,
     Address,
     Control,
-    Destination,
     Region,
-    Signal,
     Viewport,
     check_region,
     load_region,
     load_regions,
     resolve,
+    schema,
 )
+from prober.destination import SIGNALS, Destination, Signal
 from prober.errors import InputError
 from prober.journey import Journey
+from prober.origin import SecretSource, names_of
+from tests.conftest import ROOT
 
 TOKEN = "correct-horse-battery"
 FULL = """\
@@ -60,6 +64,7 @@ locale: de-DE
 timezone: Europe/Berlin
 viewport: {width: 390, height: 844}
 user_agent_suffix: ShopProbe
+artefacts: {keep: 30d, most: 200MB, copy_to: "file:///srv/evidence"}
 control: {references: ["https://one.example/up", "tcp://10.0.0.53:53"], every: 1m, timeout: 2s}
 """
 MINIMAL = "region: eu\nbase_url: https://shop.example\n"
@@ -419,3 +424,80 @@ journeys:
         "going when the next is due, write timeout: 30s or less",
         f"{path}:7: journeys.logn: there is no journey logn, did you mean login?",
     ]
+
+
+def test_the_published_schema_is_the_schema() -> None:
+    """When it is not: write `json.dumps(schema(), indent=2)` and a line break to the file."""
+    assert json.loads((ROOT / "docs" / "region.schema.json").read_text()) == schema()
+
+
+def test_the_schema_takes_what_the_reader_takes() -> None:
+    validator, files = validator_for(schema()), sorted((ROOT / "regions").glob("*-*.yaml"))
+    for text in (FULL, MINIMAL, *(file.read_text() for file in files)):
+        validator.validate(YAML(typ="safe").load(text))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "unknown: key",
+        "sandbox: perhaps",
+        "concurrency: ${MANY}",
+        "metrics_interval: 15",
+        "listen: 9000",
+        "journeys: {checkout: {every: often}}",
+        "secrets: {shop_password: {nowhere: /run}}",
+    ],
+)
+def test_the_schema_refuses_what_the_reader_refuses(line: str, write: Write) -> None:
+    text = f"region: eu-west-1\nbase_url: https://shop.example\n{line}\n"
+    assert not validator_for(schema()).is_valid(YAML(typ="safe").load(text))
+    with pytest.raises(InputError):
+        load_region(write(text, "eu-west-1"), {"MANY": "3"})
+
+
+ACCOUNTS = """\
+region: eu
+base_url: https://shop.example
+secrets: {shop_key: correct-horse}
+accounts:
+  shopper:
+    - {user: ada-one, password: "${PASSWORD}"}
+    - {user: {file: USER}, password: {command: [pass, two], keep: 1m}, totp: JBSWY3DPEHPK3PXP}
+"""
+
+
+def test_accounts_are_secrets_that_belong_together(write: Write, tmp_path: Path) -> None:
+    user = tmp_path / "user"
+    user.write_text("ada-two\n")
+    region = load_region(write(ACCOUNTS.replace("USER", str(user))), {"PASSWORD": TOKEN})
+    origins = region.origins
+    assert [*origins] == [
+        *("shop_key", "shopper[0].user", "shopper[0].password"),
+        *("shopper[1].user", "shopper[1].password", "shopper[1].totp"),
+    ]
+    assert (origins["shopper[0].user"], origins["shopper[0].password"]) == ("ada-one", TOKEN)
+    command = origins["shopper[1].password"]
+    assert isinstance(command, SecretSource)
+    assert (command.command, command.keep_ms) == (("pass", "two"), 60_000)
+    assert names_of(region.accounts)["shopper"][0] == ("shopper[0].user", "shopper[0].password")
+    assert not [value for value in (TOKEN, "ada-one") if value in repr(region)]
+    user.chmod(0o644)
+    [exposed] = region.exposed
+    assert str(exposed).startswith(f"{tmp_path / 'eu.yaml'}:7: accounts.shopper[1].user: every")
+
+
+def test_an_account_that_cannot_be_read_is_told_by_its_place(write: Write, tmp_path: Path) -> None:
+    path = write(ACCOUNTS.replace("USER", str(tmp_path / "none")))
+    [line] = complaint(lambda: load_region(path, {"PASSWORD": TOKEN}))
+    assert line.startswith(f"{path}:7: accounts.shopper[1].user: its file cannot be read")
+
+
+def test_a_journey_that_asks_for_accounts_that_there_are_not_is_told(region: Region) -> None:
+    [problem] = check_region(region, [replace(journey("checkout"), accounts=("shopper",)),
+                                      journey("login")])  # fmt: skip
+    assert (problem.path, problem.what, problem.mend) == (
+        "accounts.shopper",
+        "journey checkout asks for an account of it and there is none",
+        "write shopper: [{user: …, password: …}]",
+    )

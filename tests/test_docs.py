@@ -58,6 +58,8 @@ from tests.conftest import BACKENDS, ROOT, Shop, require_backends, unused_port, 
 
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 SITE = "https://shop.example"
+#: Region keys that only hold others.
+PARTS = {"viewport", "control", "artefacts"}
 #: Region keys whose default is worked out where it runs.
 WORKED_OUT = {"concurrency", "data", "fleet", "user_agent_suffix"}
 
@@ -336,7 +338,12 @@ def inner_models(annotation: Any, mark: str = "") -> Iterator[tuple[type[BaseMod
 def region_keys() -> dict[str, Any]:
     found = dict(keys(Region))
     found["otlp[].endpoints.<signal>"] = found.pop("otlp[].endpoints")
-    return {key: field for key, field in found.items() if key not in ("viewport", "control")}
+    return {
+        re.sub(r"^accounts\[\]", "accounts.<name>[]", key): field
+        for key, field in found.items()
+        # What an account has is written as secrets are.
+        if key not in PARTS and not re.match(r"accounts\[\]\.\w+\.", key)
+    }
 
 
 def test_every_key_of_a_region_file_is_documented_and_no_other() -> None:
@@ -351,7 +358,8 @@ def test_a_documented_default_of_a_region_is_the_default() -> None:
         elif key not in WORKED_OUT and isinstance(field.default, bool | int | str):
             is_span = isinstance(field.default, int) and field.alias
             default = format_ms(int(field.default)) if is_span else str(field.default)
-            assert code(written[key].lower()) == [default.lower()], key
+            shown = str((field.json_schema_extra or {}).get("default", default))
+            assert code(written[key].lower()) == [shown.lower()], key
 
 
 def test_every_key_of_a_contract_is_documented() -> None:
@@ -411,7 +419,9 @@ def is_ours(block: Block) -> bool:
 
 
 @pytest.mark.parametrize("block", where(is_ours))
-def test_a_yaml_example_loads(block: Block, tmp_path: Path) -> None:
+def test_a_yaml_example_loads(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keys_of = YAML(typ="safe").load(block.text)
     if keys_of.get("kind") == "SLO":
         assert contract_format.parse(block.text, block.id).objectives
@@ -427,6 +437,10 @@ def test_a_yaml_example_loads(block: Block, tmp_path: Path) -> None:
         return
     file = tmp_path / f"{keys_of['region']}.yaml"
     file.write_text(block.text)
+    monkeypatch.chdir(tmp_path)
+    for secret in map(Path, re.findall(r"\{file: ([^/}][^}]*)\}", block.text)):
+        secret.parent.mkdir(exist_ok=True)
+        secret.write_text("correct-horse-battery")
     assert load_region(file, filled(block)).name == keys_of["region"]
 
 

@@ -85,6 +85,7 @@ def ran(region: str, journey: str, every_s: int) -> Fleet:
         (names.SLOTS, labels(**own, prober_slot_state="completed")): each(every_s),
         (names.SLOTS, labels(**own, prober_slot_state="missed")): lambda _: 0,
         (names.SLOTS, labels(**own, prober_slot_state="skipped")): lambda _: 0,
+        (names.ORPHANS, labels(**own)): lambda _: 0,
     }
 
 
@@ -286,6 +287,12 @@ FAULTS = [
         "ProberWorkersKilled",
         EU,
         6 * 60,
+    ),
+    Fault(
+        "a run's order cannot be cancelled",
+        changed(names.ORPHANS, after(1), **LOGIN),
+        "ProberOrphans",
+        LOGIN,
     ),
     Fault(
         "a clock is set back", changed(names.CLOCK_SKEW, after(30), **EU), "ProberClockAhead", EU

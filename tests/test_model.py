@@ -40,6 +40,8 @@ STEPS = st.builds(
     duration_us=NUMBERS,
     outcome=st.sampled_from(Outcome),
     vitals=COUNTS,
+    network=COUNTS,
+    weight=COUNTS,
 )
 RUNS = st.builds(
     Run,
@@ -109,6 +111,14 @@ def test_a_record_from_before_assertions_had_names_is_read() -> None:
     run = make_run()
     raw = without("held")(json.loads(run.to_json()))
     assert Run.from_json(json.dumps(raw)) == run
+
+
+def test_a_step_from_before_it_was_weighed_is_read_and_one_without_weight_looks_the_same() -> None:
+    step = Step(name="open", offset_us=0, duration_us=1, outcome=Outcome.PASSED)
+    run = make_run(steps=(step,))
+    [raw] = json.loads(run.to_json())["steps"]
+    assert raw.keys() == {"name", "offset_us", "duration_us", "outcome", "vitals"}
+    assert Run.from_json(run.to_json()).steps == (step,)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from prober.config import SIGNALS, Destination, Region, Signal, load_region
+from prober.config import Region, load_region
+from prober.destination import SIGNALS, Destination, Signal
 from prober.errors import InputError
 
 OTLP = "OTEL_EXPORTER_OTLP_"

@@ -94,7 +94,7 @@ def _within(schema: Any, node: Any, name: str) -> list[Any]:
 
 def is_route(text: str) -> bool:
     nothing: Any = None
-    pages = Served(nothing, nothing, nothing, nothing)
+    pages = Served(nothing, nothing, nothing, nothing, nothing)
     served = web.app(nothing, nothing, [*pages.routes(), *Api(nothing).routes()]).routes
     return text.replace("<", "{").replace(">", "}") in {
         getattr(each, "path", "") for each in served

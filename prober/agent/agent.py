@@ -16,7 +16,9 @@ from typing import Any
 from prober.agent import process, retention
 from prober.agent.clock import Clock, Step
 from prober.agent.condition import Condition, shown
+from prober.agent.copies import Copies
 from prober.agent.definition import Definition
+from prober.agent.effects import Journalled
 from prober.agent.lanes import Lanes
 from prober.agent.ledger import Ledger
 from prober.agent.observe import Observer
@@ -76,9 +78,10 @@ class Agent:
         settings, path = _settings(definition), region.data / JOURNAL
         self.journal = Journal.open(path, definition.rules)
         self._view = View.open(path, self.journal.condemn)
-        self.pools = Pools(settings)
+        self.pools = Pools(settings, Journalled(self.journal, self.clock))
         self.ticker = Ticker(self.clock, self._look)
         self.reload = Reload(self._renew)
+        self.copies = Copies(self.journal, lambda: self.definition.region)
         self._observer = self._observe(region)
         self.shipping = self._ship(region)
         self.pen = Pen(self.journal, lambda: self.shipping.wake())
@@ -103,7 +106,7 @@ class Agent:
             try:
                 if await _unless(stop, self._begin()):
                     turns = [self.ticker.watch(), self._turn(), self._keep_journal(), _reap()]
-                    turns += (self.reload.serve(), self._heed_damage(stop))
+                    turns += (self.reload.serve(), self._heed_damage(stop), self.copies.serve())
                     loops += map(asyncio.create_task, turns)
                     self.ready = True
                     started()
@@ -210,6 +213,7 @@ class Agent:
             self.clock,
             self._count_unwritten,
             self.reload,
+            self.copies,
         )
 
     def _account(self, region: Region) -> Ledger:
@@ -258,11 +262,17 @@ class Agent:
     async def _keep_journal(self) -> None:
         """Once an hour old rows and evidence go, and the journal is looked over and backed up."""
         while True:
-            evidence = self.definition.region.evidence
+            region = self.definition.region
+            artefacts = region.artefacts
             try:
                 await asyncio.to_thread(self.journal.keep_safe, self.clock.now_ms())
                 await asyncio.to_thread(self.journal.keep_small, self.clock.now_ms())
-                await asyncio.to_thread(retention.prune, evidence)
+                await asyncio.to_thread(
+                    retention.prune,
+                    region.evidence,
+                    age_s=artefacts.keep_ms / 1000,
+                    most_bytes=artefacts.most_bytes,
+                )
             except JournalError as error:
                 log.error("the journal could not be kept, trying again in an hour: %s", error)
             await asyncio.sleep(_KEEP_S)
@@ -274,12 +284,13 @@ class Agent:
         stop.set()
 
     async def _count_zeros(self) -> None:
-        """Make every counter present; a full disk puts it off."""
+        """Make every counter present, and say what nobody takes back; a full disk puts it off."""
         if self._zeroed:
             return
         region, names = self.definition.region.name, [j.name for j in self.definition.journeys]
         try:
             await asyncio.to_thread(self.journal.count_zeros, region, names)
+            await asyncio.to_thread(self.journal.effects.give_up, region, names)
             self._zeroed = True
         except JournalError as error:
             log.error("counters cannot be made yet: %s", error)
@@ -338,6 +349,8 @@ class Agent:
             deliveries=await self.shipping.health() if self.ready else (),
             metrics_interval_ms=region.metrics_interval_ms,
             refused=self.reload.problems,
+            uncopied=self.copies.trouble,
+            orphans=await self._orphans(),
         )
         running, last = self.lanes.names_running, self.reload.last
         return shown(
@@ -347,6 +360,11 @@ class Agent:
             running=running,
             reload=last.to_dict() if last else None,
         )
+
+    async def _orphans(self) -> tuple[str, ...]:
+        """What runs made and could not take back, as long as the journal is open."""
+        found = await asyncio.to_thread(self.journal.effects.orphans) if self.ready else []
+        return tuple(f"{effect}: {effect.error}" for effect in found)
 
 
 def _settings(definition: Definition) -> PoolSettings:

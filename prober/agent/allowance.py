@@ -59,14 +59,15 @@ class Allowance:
     async def _wait(self, ends: float) -> int:
         while True:
             for path in self._files:
-                if (descriptor := _try(path)) is not None:
+                if (descriptor := hold(path)) is not None:
                     return descriptor
             if time.monotonic() > ends:
                 raise NoCapacity
             await asyncio.sleep(_RETRY_S)
 
 
-def _try(path: Path) -> int | None:
+def hold(path: Path) -> int | None:
+    """A descriptor that holds the lock on a file until it is closed; None while another does."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from prober.agent.exchange import Stopwatch
 from prober.agent.question import in_thread
 from prober.agent.recorder import Recorder
 
@@ -32,25 +33,50 @@ class Client(httpx.Client):
         #: On the monotonic clock.
         self.ends = time.monotonic()
         self.tamper: Tamper = lambda _, send: send()
+        #: Answers that may still be read, and the numbers of the steps that asked for them.
+        self._open: list[tuple[int, httpx.Response]] = []
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send a request and record what became of it."""
         url = str(request.url)
         self._recorder.requested(url)
-        plain = super().send
+        plain, watch = super().send, Stopwatch(self._recorder.spent)
+        request.extensions = {**request.extensions, "trace": watch}
         try:
-            with _alarm(self.ends - time.monotonic(), request), _names_asked_aside():
+            with _alarm(self.ends - time.monotonic(), request), _names_asked_aside(watch):
                 response = self.tamper(request, lambda: plain(request, **options))
         except httpx.RequestError as error:
             self._recorder.went_unanswered(url, type(error).__name__, decisive=True)
+            if not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+                self._recorder.scale.forget([self._recorder.scale.latest])
             raise
         for each in (*response.history, response):
             self._recorder.replied(str(each.url), each.status_code, decisive=each is response)
+            self._open.append((self._recorder.scale.latest, each))
+        self.weigh()
         return response
+
+    def weigh(self, *, over: bool = False) -> None:
+        """Tell how large the answers were that have ended; `over`: of others nobody will know."""
+        reading = []
+        for number, answer in self._open:
+            if answer.is_closed or over:
+                size = _size(answer) if answer.is_closed else None
+                self._recorder.scale.add(number, str(answer.url), size)
+            else:
+                reading.append((number, answer))
+        self._open = reading
+
+
+def _size(answer: httpx.Response) -> int:
+    """Its bytes on the way: those of the head, and of the body as it was packed."""
+    status = f"{answer.http_version} {answer.status_code} {answer.reason_phrase}\r\n"
+    lines = sum(len(name) + len(value) + 4 for name, value in answer.headers.raw)
+    return len(status) + lines + 2 + answer.num_bytes_downloaded
 
 
 @contextmanager
-def _names_asked_aside() -> Iterator[None]:
+def _names_asked_aside(watch: Stopwatch) -> Iterator[None]:
     """Have another thread wait for the resolver: the C library does not stop when an alarm rings.
 
     A resolver that says nothing would hold the journey beyond its time, and so till it is killed.
@@ -58,7 +84,11 @@ def _names_asked_aside() -> Iterator[None]:
     lookup = socket.getaddrinfo
 
     def aside(*wanted: Any, **options: Any) -> Any:
-        return in_thread(lambda: lookup(*wanted, **options)).result()
+        began = time.perf_counter()
+        try:
+            return in_thread(lambda: lookup(*wanted, **options)).result()
+        finally:
+            watch.looked_up(time.perf_counter() - began)
 
     socket.getaddrinfo = aside
     try:

@@ -21,8 +21,13 @@ LATE_MS: Final = MINUTE_MS
 #: Backends refuse what comes from further ahead than minutes.
 SKEW_MS: Final = MINUTE_MS
 #: What does not make an agent unready: the old files work, a journal is there, and runs that
-#: meet a dead network, a busy machine or a clock that is a little off are recorded as such.
-_TOLD_ONLY: Final = frozenset({"reload", "set_aside", "egress", "clock_offset", "saturation"})
+#: meet a dead network, a busy machine or a clock that is a little off are recorded as such. What
+#: lies at the target is for people to take away.
+_TOLD_ONLY: Final = frozenset(
+    {"reload", "set_aside", "egress", "clock_offset", "saturation", "evidence", "orphans"}
+)
+#: Lines about orphans; how many there are, is told all the same.
+_FEW: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,10 @@ class Condition:
     metrics_interval_ms: int
     #: Why the files as they are now are not in force.
     refused: tuple[str, ...]
+    #: Why evidence cannot be copied now; empty when it can.
+    uncopied: str
+    #: What runs left at the target and could not take back, a line each.
+    orphans: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -64,6 +73,8 @@ class Condition:
             "clock_offset": list(self._off(OFFSET_S, SKEW_MS / 1000)),
             "egress": [self.look.trouble] if self.look and self.look.trouble else [],
             "reload": list(self.refused),
+            "evidence": [self.uncopied] if self.uncopied else [],
+            "orphans": list(self.orphans[:_FEW]),
         }
         return {part: lines for part, lines in found.items() if lines}
 
@@ -114,5 +125,6 @@ def shown(condition: Condition, **more: Any) -> dict[str, Any]:
         "journal_set_aside": str(condition.set_aside) if condition.set_aside else None,
         "clock_skew_ms": condition.skew_ms,
         "clock_offset_s": condition.offset_s,
+        "orphans": len(condition.orphans),
         **more,
     }

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
-from math import inf
+from math import ceil, inf
 from typing import Any
 
 from playwright._impl.timeout_settings import TimeoutSettings
@@ -102,7 +102,7 @@ class Deadline:
         # A sleep is as long as it is.
         patience_ms = inf if method == "waitForTimeout" else self._patience_ms
         if asked_ms >= (most_ms := min(left_ms, patience_ms)):
-            options = {**options, "timeout": most_ms}
+            options = {**options, "timeout": ceil(most_ms)}  # people read it
         future: asyncio.Future[Any] = self._send(target, method, params, options)
         timer = self._loop.call_later(left_ms / 1000 + GRACE_S, self._give_up, future, method)
         future.add_done_callback(lambda done: self._settle(done, timer, cut=asked_ms >= left_ms))

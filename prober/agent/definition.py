@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prober.agent.code import Code
@@ -39,8 +39,13 @@ class Definition:
         code: Code | None = None,
     ) -> Definition:
         """What the files of all regions say, as far as it concerns one."""
-        here = tuple(resolve(region, list(journeys)))
-        return cls(region=region, journeys=here, contracts=tuple(contracts), code=code)
+        contracts = tuple(contracts)
+        timed = {contract.journey for contract in contracts if contract.times_final}
+        here = tuple(
+            replace(journey, timed_again=journey.name in timed)
+            for journey in resolve(region, list(journeys))
+        )
+        return cls(region=region, journeys=here, contracts=contracts, code=code)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -80,7 +85,7 @@ def _differences(one: Journey, other: Journey) -> Iterator[str]:
         before, after = getattr(one, f"{key}_ms"), getattr(other, f"{key}_ms")
         if before != after:
             yield f"{key} {_span(before)} → {_span(after)}"
-    for key in ("secrets", "mask", "browser", "parameters"):
+    for key in ("secrets", "accounts", "mask", "browser", "parameters"):
         if getattr(one, key) != getattr(other, key):
             yield key
 

@@ -71,7 +71,7 @@ def told(found: Sequence[Kept]) -> dict[str, list[str]]:
 
 
 def start_trace(context: BrowserContext, *, film: bool) -> None:
-    """Record a trace; only on a confirmation run, for it makes a run half as slow again.
+    """Record a trace; only on a run that does not count, for it makes steps a quarter longer.
 
     Args:
         context: of the run.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prober.agent.mutation import SURVEY, Kind
+from prober.agent.mutation import HINTS, SURVEY, Kind
 from prober.agent.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Intrusion:
-    """Of one run. Tells `struck` when the mutation met its place, and `surveyed` with places."""
+    """Of one run. Tells `struck` when the mutation met its place, `surveyed` and `hinted`."""
 
     def __init__(
         self,
@@ -28,6 +29,8 @@ class Intrusion:
         self._struck = False
         #: What notes places, each with `places`.
         self._noting: list[Any] = []
+        #: What asks for better locators, with `hints`.
+        self._hinter: Any = None
         self._ends: list[Callable[[], object]] = []
         #: How long a call of Playwright's may wait at most.
         self.patience_s: float = (order or {}).get("patience_s", inf)
@@ -35,6 +38,12 @@ class Intrusion:
     def into_browser(self, context: Any) -> None:
         """Stand between a `BrowserContext` and its pages."""
         if self._order is None:
+            return
+        if self._order["kind"] == HINTS:
+            from prober.agent.hint import Hinter
+
+            self._hinter = Hinter(context, Path(self._order["directory"]))
+            self._ends.append(self._hinter.stop)
             return
         from prober.agent.mutant import Mutant, Surveyor  # only for those who ask for it
 
@@ -48,7 +57,7 @@ class Intrusion:
 
     def into_client(self, client: Client) -> None:
         """Stand between a client and what it is answered."""
-        if self._order is None:
+        if self._order is None or self._order["kind"] == HINTS:
             return
         from prober.agent.tamper import Exchanges, Spoilt
 
@@ -67,6 +76,8 @@ class Intrusion:
         if self._noting:
             places = [place for each in self._noting for place in each.places]
             self._tell({"at": "surveyed", "places": places})
+        if self._hinter:
+            self._tell({"at": "hinted", "hints": self._hinter.hints})
 
     def _strike(self) -> None:
         if not self._struck:

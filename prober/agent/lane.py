@@ -139,10 +139,15 @@ class Lane:
             turn = _Turn(self._order(slot_ms), self.schedule, self.pool)
             self.running = asyncio.create_task(self._complete(turn))
 
-    async def _skip(self, schedule: Schedule, slot_ms: int, reason: SlotReason) -> None:
+    async def _skip(
+        self, schedule: Schedule, slot_ms: int, reason: SlotReason, why: str = ""
+    ) -> None:
         gap = slots.span(schedule, slot_ms, slot_ms + 1, SlotState.SKIPPED, reason)
         self.uncovered += reason is not SlotReason.PAUSED
-        log.info("skipped: %s", reason, extra=beside(**self._id(slot_ms)._asdict()))
+        # Of what there was too little, a place or an account, stands nowhere else.
+        level = logging.WARNING if why else logging.INFO
+        whose = beside(**self._id(slot_ms)._asdict())
+        log.log(level, "skipped: %s%s", reason, why, extra=whose)
         if gap:
             await self.write([gap])
 
@@ -152,8 +157,8 @@ class Lane:
             try:
                 await self._attempt(turn)
                 self.uncovered = 0
-            except NoCapacity:
-                await self._turn_away(turn)
+            except NoCapacity as full:
+                await self._turn_away(turn, full)
             except Exception as error:  # a fault of ours must still leave a record
                 log.exception("the run broke")
                 why = f"the agent's own {type(error).__name__}"  # its text was redacted by nobody
@@ -161,13 +166,14 @@ class Lane:
             finally:
                 self.running = None
 
-    async def _turn_away(self, turn: _Turn) -> None:
-        """No place came free in time, or the agent was told to stop meanwhile."""
+    async def _turn_away(self, turn: _Turn, full: NoCapacity) -> None:
+        """No place or account came free in time, or the agent was told to stop meanwhile."""
         if turn.pool.cancelled:
             why = "the agent was told to stop before there was a place"
             await self.write([replace(self._lost(turn, why), cause=Cause.CANCELLED)])
         else:
-            await self._skip(turn.schedule, turn.order.id.slot_ms, SlotReason.CAPACITY)
+            slot_ms = turn.order.id.slot_ms
+            await self._skip(turn.schedule, slot_ms, SlotReason.CAPACITY, f": {full}")
 
     def _lost(self, turn: _Turn, why: str) -> Run:
         now_ms = self.clock.now_ms()
@@ -180,22 +186,22 @@ class Lane:
         if run.cause is not Cause.PAGE_CRASH:
             await self.write([run])
         if run.outcome is Outcome.FAILED:
-            again = await self._confirm(turn)
+            again = await self._confirm(turn, trace=not _may_count_again(run, turn.order))
             if run.cause is Cause.PAGE_CRASH:
                 run = _settle_crash(run, again)
                 await self.write([run])
             if again:
                 await self.write([again])
 
-    async def _confirm(self, turn: _Turn) -> Run | None:
-        """Run again at once with a trace, as evidence; only if the next slot stays free."""
+    async def _confirm(self, turn: _Turn, *, trace: bool) -> Run | None:
+        """Run again at once, with a trace as evidence; only if the next slot stays free."""
         order, free_ms = turn.order, self._free_ms(turn.order.id.slot_ms)
         if free_ms <= order.journey.timeout_ms:
             return None
         again = replace(
             order,
             id=order.id._replace(attempt=2),
-            trace=order.journey.needs_browser,
+            trace=trace and order.journey.needs_browser,
             start_delay_us=0,
             patience_s=(free_ms - order.journey.timeout_ms) / 1000,
         )
@@ -248,6 +254,11 @@ def lost_run(run_id: RunId, started_ms: int, finished_ms: int, message: str) -> 
         finished_ms=finished_ms,
         duration_us=0,
     )
+
+
+def _may_count_again(run: Run, order: Order) -> bool:
+    """Whether it is the second attempt whose time may count: then it is made as a first is."""
+    return run.cause is Cause.PAGE_CRASH or order.journey.timed_again
 
 
 def _settle_crash(run: Run, again: Run | None) -> Run:

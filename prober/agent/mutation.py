@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
@@ -33,6 +33,8 @@ class Kind(StrEnum):
 
 #: The `kind` of an order that has places noted, and nothing changed.
 SURVEY = "survey"
+#: The `kind` of an order that has weak locators noted, of code below its `directory`.
+HINTS = "hints"
 #: What happens to a whole request, in a browser or by `http`.
 OF_REQUESTS = (Kind.ABORT, Kind.ERROR, Kind.BLANK, Kind.SLOW)
 #: Longer words are a part of the page, and not something that it says; in characters.
@@ -76,8 +78,20 @@ def masked(path: str) -> str:
 def mutations(places: Sequence[Place]) -> list[Mutation]:
     """Everything that a journey should notice, in the order of its way."""
     headings = [place for place in places if place.get("heading")]
-    found = {mutation.name: mutation for place in places for mutation in _of_place(place, headings)}
+    found: dict[str, Mutation] = {}
+    for each in (mutation for place in places for mutation in _of_place(place, headings)):
+        first = found.get(each.name, each)
+        named = replace(each, what=each.what + _unlike(each.place, first.place))
+        found[named.name] = named
     return list(found.values())
+
+
+def _unlike(place: Place, other: Place) -> str:
+    """What tells a place from another of the same name."""
+    asker = place.get("type", "http")
+    by = f" by {asker}" if asker != other.get("type", "http") else ""
+    at = f" at {place['host']}" if place["host"] != other["host"] else ""
+    return by + at
 
 
 def chosen(

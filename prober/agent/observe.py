@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from prober import conventions as names
 from prober.agent.clock import Clock
+from prober.agent.copies import Copies
 from prober.agent.pools import Pools
 from prober.config import Region
 from prober.errors import JournalError
@@ -34,6 +36,7 @@ class Observer:
     #: Records that wait for the disk, and those that were given up.
     unwritten: Callable[[], int]
     reload: Reload
+    copies: Copies
     _carried: dict[tuple[str, str], int] = field(default_factory=dict)
     #: The page and delivery ask from different threads.
     _carrying: threading.Lock = field(default_factory=threading.Lock)
@@ -55,6 +58,8 @@ class Observer:
             Reading(names.CONFIG_RELOAD, own, int(not self.reload.problems)),
             Reading(names.CONFIG_READ, own, self.reload.in_force_ms / 1000),
             Reading(names.INFO, own | self._info(), 1),
+            *self._uncopied(own),
+            *self._orphans(),
             *self._newest_runs(),
             *self._schedules(),
         ]
@@ -91,6 +96,12 @@ class Observer:
         if taken_ms is not None:
             yield Reading(names.JOURNAL_BACKUP_AGE, own, (self.clock.now_ms() - taken_ms) / 1000)
 
+    def _uncopied(self, own: Mapping[str, str]) -> Iterator[Reading]:
+        """How far copies of evidence are behind; nothing where none are made."""
+        age_s = self.copies.age_s(self.clock.now_ms())
+        if age_s is not None:
+            yield Reading(names.ARTEFACTS_AGE, own, age_s)
+
     def _control(self, own: Mapping[str, str]) -> Iterator[Reading]:
         """What the last look at this region's own network found."""
         look = self.pools.control.newest
@@ -99,6 +110,13 @@ class Observer:
             yield Reading(names.CONTROL_UP, attributes, int(not reply.silence))
         if look and look.ahead_s is not None:
             yield Reading(names.CLOCK_OFFSET, own, look.ahead_s)
+
+    def _orphans(self) -> Iterator[Reading]:
+        """What could not be taken back; 0 for every journey that there has been."""
+        left = Counter(effect.run[:2] for effect in self.journal.effects.orphans())
+        for series in self.view.series():
+            attributes = {names.REGION: series.region, names.JOURNEY: series.journey}
+            yield Reading(names.ORPHANS, attributes, left[series.journey, series.region])
 
     def _newest_runs(self) -> Iterator[Reading]:
         """When each journey last ran; nothing for one that has not for two periods."""

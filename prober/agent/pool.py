@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from prober.agent import process
+from prober.agent.accounts import Accounts, Lease
 from prober.agent.allowance import Allowance, NoCapacity
 from prober.agent.code import Code
 from prober.agent.control import Control, ControlSettings
+from prober.agent.effects import Book, OfRun, Remembered
 from prober.agent.hand import Hand, now
 from prober.agent.scrub import scrub
 from prober.agent.strain import Usual
@@ -62,21 +64,30 @@ class PoolSettings:
     #: Browser runs side by side.
     places: int
     renewal: Renewal = Renewal()
-    #: Where the lock files of the machine's allowance are; None: where all agents look.
+    #: Where the lock files of the machine's allowance and of accounts are; None: where all
+    #: agents look.
     allowance: Path | None = None
     #: What workers load copies of; None: they load journeys from where they lie.
     code: Code | None = None
 
 
+def _accounts(settings: PoolSettings, vault: Vault) -> Accounts:
+    locks = settings.allowance and settings.allowance / "accounts"
+    return Accounts(settings.around.accounts, vault, settings.control.target, locks)
+
+
 class Pool:
     """Workers of one agent, and what they may do at once."""
 
-    def __init__(self, settings: PoolSettings, before: Pool | None = None) -> None:
+    def __init__(
+        self, settings: PoolSettings, before: Pool | None = None, book: Book | None = None
+    ) -> None:
         """No worker is started yet.
 
         Args:
             settings: how it works.
             before: the one whose place it takes; what that counted is counted on.
+            book: where effects stand; None: where they did, or in memory.
 
         Raises:
             ProberError: the code that workers are to load is not there any more, or a proxy cannot
@@ -85,16 +96,15 @@ class Pool:
         self.settings = settings
         self.vault: Vault = Vault(settings.around.secrets, before.vault if before else None)
         self._redactor = self.vault.redactor
+        self.book: Book = book or (before.book if before else Remembered())
         self.allowance = Allowance(settings.places, settings.allowance)
+        self._accounts = _accounts(settings, self.vault)
         self.control: Control = Control(settings.control, before.control if before else None)
         #: How long a page of our own takes in browsers that are well.
         self.reference: Usual = before.reference if before else Usual()
         self._root = process.make_temporary_root()
         self._around = self._with_code(settings.around)
-        self._idle: dict[bool, asyncio.Queue[Hand]] = {
-            True: asyncio.Queue(),
-            False: asyncio.Queue(),
-        }
+        self._idle: defaultdict[bool, asyncio.Queue[Hand]] = defaultdict(asyncio.Queue)
         self._sizes = {True: 0, False: 0}
         self._live: set[Hand] = set()
         self._tending: set[asyncio.Task[None]] = set()
@@ -141,37 +151,55 @@ class Pool:
         """Make a run and compose its record, whatever happens.
 
         Raises:
-            NoCapacity: no worker or no place came free within the order's patience, or before
-                runs were cancelled.
+            NoCapacity: no account, no worker or no place came free within the order's patience, or
+                before runs were cancelled.
         """
         browser = order.journey.needs_browser
         await self.warm(browser=browser)
-        waited = time.perf_counter()
+        waited, ends = time.perf_counter(), time.perf_counter() + order.patience_s
         try:
             values = await self._unless_cancelled(self.vault.read(order.journey.secrets))
+            lease, effects = await self._unless_cancelled(self._lease(order, ends))
         except Unread as missing:
             return unstarted(order, self._around, missing)
-        left_s = order.patience_s - (time.perf_counter() - waited)
-        hand = await self._unless_cancelled(self._borrow(browser, left_s))
         try:
-            left_s = order.patience_s - (time.perf_counter() - waited)
-            place = self._place(browser, left_s)
-            await self._unless_cancelled(place.__aenter__())
-        except NoCapacity:
-            self._idle[browser].put_nowait(hand)
+            hand, place = await self._room(browser, ends)
+        except BaseException:
+            lease.release()
             raise
         queue_us = round((time.perf_counter() - waited) * 1e6)
-        watch = self._watch(hand, order, values, listener, queue_us)
+        watch = self._watch(hand, order, values | lease.values, listener, queue_us, effects)
         try:
             run = await watch.run()
         finally:
-            task = asyncio.create_task(self._tend(hand, browser, watch, place))
+            task = asyncio.create_task(self._tend(hand, browser, watch, place, lease))
             self._tending.add(task)
             task.add_done_callback(self._tending.discard)
         self.browser = run.regime.get("browser", self.browser)
         run = await asyncio.to_thread(self._scrubbed, run)
         self.withheld["files"] += len(run.evidence.get(WITHHELD, ()))
         return run
+
+    async def _lease(self, order: Order, ends: float) -> tuple[Lease, OfRun]:
+        """What a run signs in with, and what it takes back of runs that did so with the same."""
+        due = await self.book.due(order.id)
+        within_s = max(0.0, ends - time.perf_counter())
+        wanted = due[0].accounts if due else None
+        lease = await self._accounts.lease(order.journey.accounts, within_s, wanted)
+        left = [effect for effect in due if lease.fits(effect.accounts)]
+        return lease, OfRun(self.book, order.id, lease.digests, left, self._redactor)
+
+    async def _room(self, browser: bool, ends: float) -> tuple[Hand, Any]:
+        """A worker, and a place for it."""
+        left_s = ends - time.perf_counter()
+        hand = await self._unless_cancelled(self._borrow(browser, left_s))
+        try:
+            place = self._place(browser, ends - time.perf_counter())
+            await self._unless_cancelled(place.__aenter__())
+        except NoCapacity:
+            self._idle[browser].put_nowait(hand)
+            raise
+        return hand, place
 
     def _watch(
         self,
@@ -180,6 +208,7 @@ class Pool:
         values: Mapping[str, str],
         listener: Listener,
         queue_us: int,
+        effects: OfRun,
     ) -> Watch:
         hushed, around = self._hushed(listener), self._around
         return Watch(
@@ -192,6 +221,7 @@ class Pool:
             queue_us,
             self.control,
             self.reference,
+            effects,
         )
 
     def cancel(self) -> None:
@@ -266,12 +296,16 @@ class Pool:
         async with self.allowance.place(max(0.0, within_s)):
             yield
 
-    async def _tend(self, hand: Hand, browser: bool, watch: Watch, place: Any) -> None:
+    async def _tend(
+        self, hand: Hand, browser: bool, watch: Watch, place: Any, lease: Lease
+    ) -> None:
         """Stage the next run while the place is still held; replace a worker that is spent.
 
         So no neighbour's measurement meets a browser starting.
         """
         try:
+            if not watch.lost:  # else its browser may be signed in until it is killed
+                lease.release()
             why = watch.lost or self._spent(hand, watch)
             if self._cancelled.is_set() and watch.lost:
                 await self._retire(hand, kill=True)  # nothing runs any more: no other for it
@@ -285,6 +319,7 @@ class Pool:
             self._idle[browser].put_nowait(hand)
             process.reap()  # what a closed browser left to us
         finally:
+            lease.release()
             await place.__aexit__(None, None, None)
 
     async def _replace(self, hand: Hand, browser: bool, *, kill: bool) -> Hand:

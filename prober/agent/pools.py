@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, suppress
 
 from prober.agent.allowance import NoCapacity
 from prober.agent.control import Control
+from prober.agent.effects import Book
 from prober.agent.pool import Pool, PoolSettings
 from prober.errors import ProberError
 from prober.journey import Journey
@@ -24,9 +25,9 @@ _PLACE_S = 30.0
 class Pools:
     """One pool after another; each ends when its last run is over."""
 
-    def __init__(self, settings: PoolSettings) -> None:
+    def __init__(self, settings: PoolSettings, book: Book | None = None) -> None:
         """Raises ProberError when the code that workers are to load is not there any more."""
-        self.current = Pool(settings)
+        self.current = Pool(settings, book=book)
         self._leaving: dict[Pool, asyncio.Task[None]] = {}
 
     @property

@@ -11,9 +11,11 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from prober.agent.scale import Scale
+from prober.agent.undo import Noting, Undo
 from prober.errors import SecretMissing, StepMisuse
 from prober.journey import Statuses
-from prober.model import Outcome
+from prober.model import Exchange, Outcome
 
 #: Lines of console, and of failed requests, that are kept for a run that did not pass.
 KEPT_LINES = 50
@@ -21,6 +23,9 @@ KEPT_LINES = 50
 KEPT_CHARACTERS = 4000
 MOST_STEPS = 100
 MOST_ASSERTIONS = 100
+MOST_EFFECTS = 100
+#: Statuses that say of something that is to be taken back that it is not there any more.
+GONE = (404, 410)
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -37,8 +42,7 @@ class Recorder:
         secrets: dict[str, str],
         first_party: Iterable[str],
     ) -> None:
-        self._tell = tell
-        self._secrets = secrets
+        self._tell, self._secrets = tell, secrets
         self._first_party = tuple(host.lower() for host in first_party)
         self.is_first_party = lru_cache(maxsize=1024)(self._is_first_party)
         self._began: float | None = None
@@ -47,24 +51,31 @@ class Recorder:
         self.step_name: str | None = None
         self._open = False
         self.steps: list[dict[str, Any]] = []
+        #: What requests of the open step spent, in µs.
+        self._network: Counter[str] = Counter()
+        self.scale = Scale(self.is_first_party)
         self.asserts = 0
         #: Named assertions that the run came to: whether each held, each time.
         self.held: dict[str, bool] = {}
         self.requests = 0
         #: How many pages, or answers of an API, have come.
         self.documents = 0
-        self.responses: Counter[str] = Counter()
-        self.third_party: Counter[str] = Counter()
+        self.responses, self.third_party = Counter[str](), Counter[str]()
         self.page_errors: Counter[str] = Counter()
         #: A main-frame or API status nobody accepted, as a line for people.
         self.refused: str | None = None
         #: A main-frame request that got no reply, as a line for people.
         self.unreachable: str | None = None
-        self.console: list[str] = []
-        self.failed_requests: list[str] = []
+        self.console, self.failed_requests = list[str](), list[str]()
         #: Called with the name of a step that went well, when its time is no longer counted.
         self.after_step: Callable[[str], object] = lambda name: None
-        self.cleanups: list[Callable[[], object]] = []
+        self.cleanups: list[Callable[..., object] | Undo] = []
+        #: What the run may call what it creates.
+        self.run_name = ""
+        #: What it is about to make is noted by this.
+        self.noting = Noting()
+        #: How long the open step waited for that.
+        self._aside_s = 0.0
 
     # What a journey's code calls
 
@@ -79,9 +90,11 @@ class Recorder:
         if len(self.steps) == MOST_STEPS:
             raise StepMisuse(f"a journey has at most {MOST_STEPS} steps, is one in a loop?")
         self._open, self.step_name, self._accepted = True, name, status
+        self._network.clear()
         self.unreachable = None
         self._tell({"at": "step", "name": name})
-        outcome = Outcome.INCONCLUSIVE
+        outcome, self._aside_s = Outcome.INCONCLUSIVE, 0.0
+        self.scale.begin()
         start = time.perf_counter()
         if self._began is None:
             self._began = start
@@ -94,7 +107,7 @@ class Recorder:
             outcome = Outcome.FAILED
             raise
         finally:
-            end = time.perf_counter()
+            end = time.perf_counter() - self._aside_s
             self._open, self._accepted = False, None
             self._ended(name, start, end, outcome)
         if self.refused:
@@ -130,9 +143,45 @@ class Recorder:
             )
         return self._secrets[name]
 
-    def cleanup(self, action: Callable[[], object]) -> None:
-        """Keep an action for after the verdict."""
-        self.cleanups.append(action)
+    def account(self, name: str) -> dict[str, str]:
+        """What the run signs in with, of a pool that the journey named."""
+        own = f"{name}."
+        found = {
+            key.removeprefix(own): value
+            for key, value in self._secrets.items()
+            if key.startswith(own)
+        }
+        if not found:
+            raise SecretMissing(
+                f"account {name!r} is not the journey's to use, "
+                f"add it to @journey(accounts=[…]) and to the region's accounts"
+            )
+        return found
+
+    def cleanup(self, action: Callable[..., object], reference: str | None = None) -> None:
+        """Keep an action for after the verdict; what has a reference is noted before it is made.
+
+        The step that is open does not pay for that.
+        """
+        if reference is None:
+            self.cleanups.append(action)
+            return
+        if sum(isinstance(each, Undo) for each in self.cleanups) == MOST_EFFECTS:
+            raise StepMisuse(f"a run takes back at most {MOST_EFFECTS} things, is one in a loop?")
+        began = time.perf_counter()
+        self.cleanups.append(self.noting.undo(action, reference))
+        self._aside_s += time.perf_counter() - began
+
+    @contextmanager
+    def undoing(self) -> Iterator[None]:
+        """Something is taken back: what is not there any more is well, other refusals are not."""
+        self.refused, self._accepted = None, GONE
+        try:
+            yield
+        finally:
+            self._accepted = None
+        if self.refused:
+            raise TargetAnswered(self.refused)
 
     def asserted(self) -> None:
         """Count a plain `assert`."""
@@ -154,6 +203,10 @@ class Recorder:
             self.unreachable = None
         if decisive and status >= 400 and not self._accepts(status) and not self.refused:
             self.refused = f"{url} answered {status}"
+
+    def spent(self, part: Exchange, seconds: float) -> None:
+        """A request spent time on a part of its exchange."""
+        self._network[part] += round(seconds * 1e6)
 
     def went_unanswered(self, url: str, reason: str, *, decisive: bool) -> None:
         """A request ended without a reply."""
@@ -193,6 +246,7 @@ class Recorder:
             "offset_us": round((start - self._began) * 1e6),
             "duration_us": round((end - start) * 1e6),
             "outcome": outcome,
+            "network": dict(self._network),
         }
         self.steps.append(step)
         self._tell({"at": "stepped", **step})

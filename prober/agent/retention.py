@@ -14,9 +14,6 @@ from typing import NamedTuple
 
 from prober.agent.scrub import RAW
 
-#: As long as the rows of runs that failed.
-AGE_S = 400 * 86_400
-MOST_BYTES = 1_000_000_000
 #: By then a trace has been scrubbed, if ever.
 _SCRUBBED_S = 300
 
@@ -29,7 +26,7 @@ class _Kept(NamedTuple):
     folder: Path
 
 
-def prune(directory: Path, *, age_s: float = AGE_S, most_bytes: int = MOST_BYTES) -> int:
+def prune(directory: Path, *, age_s: float, most_bytes: int) -> int:
     """Remove folders that are too old, then the oldest until the rest fits; how many.
 
     So go traces that were never scrubbed: whoever was to do it is dead.

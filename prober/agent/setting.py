@@ -15,6 +15,7 @@ from prober.agent.watch import Surroundings
 from prober.config import Region
 from prober.errors import ProberError
 from prober.journey import Journey
+from prober.origin import names_of
 
 
 def pool_settings(
@@ -56,6 +57,7 @@ def _surroundings(region: Region) -> Surroundings:
     return Surroundings(
         first_party=(urlsplit(region.base_url).netloc, *region.first_party),
         secrets=region.origins,
+        accounts=names_of(region.accounts),
         problem=region.problem,
         isolation=region.isolation,
         saturation=region.saturation == "on",

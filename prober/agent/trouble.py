@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 from playwright.sync_api import Error, TimeoutError
 
 from prober.agent.recorder import KEPT_CHARACTERS, Recorder, TargetAnswered
 from prober.agent.verdict import Trouble
-from prober.errors import InputError, SecretMissing, SecretUnreadable
+from prober.errors import EffectUnnoted, InputError, SecretMissing, SecretUnreadable
+
+#: What Playwright last saw stand in the way of a click, further down in its log.
+_HINDRANCE = re.compile(r"- (element (is|was) |.* intercepts pointer events)")
 
 
 def trouble_of(error: BaseException, recorder: Recorder, *, met: bool) -> Trouble:
     """What was raised, where browser and driver are well; `met`: the journey's time was up."""
     if isinstance(error, SecretMissing | SecretUnreadable):
         return Trouble.SECRET
+    if isinstance(error, EffectUnnoted):
+        return Trouble.DRIVER_GONE  # the supervisor's fault, if not its worker's
     if recorder.refused:
         return Trouble.HTTP_STATUS
     if isinstance(error, Error | AssertionError) and recorder.unreachable:
@@ -43,7 +49,9 @@ def _http_trouble(error: BaseException) -> Trouble:
 def first_lines(error: BaseException) -> str:
     """What an exception says, for people, in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = " · ".join(lines[:4])[:KEPT_CHARACTERS]
+    told, rest = lines[:4], lines[4:]
+    told += [line for line in rest if _HINDRANCE.match(line)][-1:]
+    said = " · ".join(told)[:KEPT_CHARACTERS]
     if isinstance(error, Error | AssertionError | TargetAnswered | InputError):
         return said or type(error).__name__
     return f"{type(error).__name__}: {said}"

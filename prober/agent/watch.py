@@ -14,6 +14,7 @@ from typing import Any
 
 from prober.agent import process, strain
 from prober.agent.control import Control
+from prober.agent.effects import OfRun
 from prober.agent.hand import Hand, now
 from prober.agent.strain import Lag, Usual
 from prober.agent.vault import Origin, Unread
@@ -21,13 +22,18 @@ from prober.agent.verdict import Doubt, Finding, Stage, Trouble, Verdict, judge,
 from prober.errors import Problem
 from prober.journey import Journey
 from prober.model import Cause, Outcome, Phase, Run, RunId, Step
+from prober.origin import place_of
 from prober.variables import Place
 
+#: What an event says of a step, beside its outcome.
+_OF_A_STEP = ("name", "offset_us", "duration_us", "network")
+#: What is only known of steps when the verdict stands.
+_LEARNED_LATER = ("vitals", "weight")
 #: The kind of evidence that says which files were not kept, and why.
 WITHHELD = "withheld"
 #: How long a worker may take to have a browser ready.
 STAGE_S = 25.0
-_EVIDENCE_S = 6.0
+_EVIDENCE_S = 7.5
 _CLEANUP_S = 11.0
 _CLOSE_S = 6.0
 _ASK_S = 0.3
@@ -49,6 +55,7 @@ class Surroundings:
     """What every run of an agent has in common."""
 
     first_party: tuple[str, ...]
+    #: Those of accounts too.
     secrets: Mapping[str, Origin] = field(repr=False)
     #: browser, context or process: what is new for each run.
     isolation: str
@@ -60,6 +67,8 @@ class Surroundings:
     saturation: bool = True
     #: By journey file, the copy that is loaded in its place.
     copies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: By pool, for each of its accounts the names of its secrets.
+    accounts: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     #: Where in the region's file something is, for people.
     problem: Callable[[Place, str, str], Problem] = field(repr=False, compare=False)
 
@@ -94,11 +103,13 @@ class Watch:
         queue_us: int,
         control: Control,
         reference: Usual,
+        effects: OfRun,
     ) -> None:
         self._hand = hand
         self._reference, self._reference_us = reference, 0
         self._lag = Lag()
         self._control = control
+        self._effects = effects
         self._order = order
         self._around = around
         self._values = values
@@ -132,6 +143,7 @@ class Watch:
             finding = await self._await_verdict()
         asking = self._control.doubts(judge(finding), self._began)
         doubts, _ = await asyncio.gather(asking, self._await_leavings(folder))
+        await self._effects.settled()
         with contextlib.suppress(OSError):
             folder.rmdir()  # only goes when nothing was kept
         return self._compose(finding, doubts)
@@ -151,6 +163,8 @@ class Watch:
             "evidence": str(folder),
             "compare": self._hand.runs == 1,
             "mutation": self._order.mutation,
+            "name": self._order.id.name,
+            "left": self._effects.left,
         }
 
     async def _await_verdict(self) -> Finding:
@@ -173,9 +187,10 @@ class Watch:
             self._phases[Phase.EVIDENCE] = kept["evidence_us"]
             self._artefacts = [f"{folder.name}/{name}" for name in kept["files"]]
             self._withheld = kept["withheld"]
-            for number, vitals in kept["vitals"].items():
-                step = self._steps[int(number)]
-                self._steps[int(number)] = replace(step, vitals=vitals)
+            for part in _LEARNED_LATER:
+                for number, found in kept[part].items():
+                    step = self._steps[int(number)]
+                    self._steps[int(number)] = replace(step, **{part: found})
             cleaned = await self._follow({"cleaned"}, now() + _CLEANUP_S)
             if cleaned:
                 self._note_cleanup(cleaned)
@@ -215,6 +230,7 @@ class Watch:
     def _note(self, event: dict[str, Any]) -> None:
         if not self._seen:  # what cleanup does, after the verdict, is no part of the run
             self._keep(event)
+        self._effects.hear(event, self._hand.tell)
         self._listener(event)
 
     def _keep(self, event: dict[str, Any]) -> None:
@@ -225,7 +241,7 @@ class Watch:
             self._last = event["name"]
         elif event["at"] == "stepped":
             self._open = None
-            fields = {name: event[name] for name in ("name", "offset_us", "duration_us")}
+            fields = {name: event[name] for name in _OF_A_STEP}
             self._steps.append(Step(outcome=Outcome(event["outcome"]), **fields))
         elif event["at"] == "assertion":
             self._held[event["name"]] = event["held"]
@@ -358,7 +374,7 @@ def unstarted(order: Order, around: Surroundings, missing: Unread) -> Run:
         id=order.id,
         outcome=Outcome.INCONCLUSIVE,
         cause=Cause.SECRETS,
-        message=str(around.problem(("secrets", missing.name), why.what, why.mend)),
+        message=str(around.problem(place_of(missing.name), why.what, why.mend)),
         started_ms=now_ms,
         finished_ms=now_ms,
         start_delay_us=order.start_delay_us,

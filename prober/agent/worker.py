@@ -4,9 +4,9 @@ Started by exec with one end of a private socket as its only way in and out. The
 code, Playwright and the secrets of one run live here and nowhere else. A worker may hang or
 die at any moment; the supervisor holds every deadline and writes every record.
 
-Orders in: `setup`, `stage`, `run`, `where`, `stop`. Events out: `ready`, `staged`,
-`unstaged`, `began`, `step`, `stepped`, `assertion`, `judged`, `kept`, `done`, `where`; of
-a run with an intrusion `struck` and `surveyed`.
+Orders in: `setup`, `stage`, `run`, `answer`, `where`, `stop`. Events out: `ready`, `staged`,
+`unstaged`, `began`, `step`, `stepped`, `assertion`, `effect`, `judged`, `kept`, `undone`,
+`remained`, `cleaned`, `done`, `where`; of a run with an intrusion `struck` and `surveyed`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,15 +28,18 @@ from playwright.sync_api import BrowserContext, Error, Page
 
 from prober.agent import evidence
 from prober.agent.browser import BrowserSettings, Driver
+from prober.agent.cleaning import Cleaning
 from prober.agent.intrusion import Intrusion
 from prober.agent.line import Line
 from prober.agent.paint import Paint
 from prober.agent.recorder import Recorder, TargetAnswered
 from prober.agent.strain import Reading
 from prober.agent.trouble import first_lines, trouble_of
+from prober.agent.undo import Noting, Undo
 from prober.agent.verdict import Finding, Stage, Trouble
-from prober.discovery import Declaration, load
-from prober.errors import InputError
+from prober.agent.weight import Weight
+from prober.discovery import Declaration, function, load
+from prober.errors import EffectUnnoted, InputError
 from prober.journey import Journey, on_stage, perform
 
 if TYPE_CHECKING:
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
 
 EVIDENCE_S = 5.0
 CLEANUP_S = 10.0
+#: How long a journey waits until what it is about to make is on disk: a millisecond, as a rule.
+NOTE_S = 5.0
 #: So many objects more than were let go before a worker looks for those that hold each other.
 GARBAGE = 10_000
 
@@ -81,6 +87,8 @@ class Worker:
     def run(self, order: dict[str, Any]) -> None:
         """One run, from staging to teardown."""
         recorder = Recorder(self.line.tell, order["secrets"], order["first_party"])
+        recorder.run_name = order["name"]
+        recorder.noting = Noting(partial(function, Path(order["file"])), self.note)
         with ExitStack() as stack:
             intrusion = Intrusion(order["mutation"], recorder, self.line.tell)
             run = _Run(self, order, recorder, stack, intrusion)
@@ -91,6 +99,23 @@ class Worker:
             reference_us = run.compare(finding)
             close_us = run.strike(keep_browser=order["keep_browser"])
         self.line.tell({"at": "done", "close_us": close_us, "reference_us": reference_us})
+
+    def note(self, action: str, reference: str) -> int | None:
+        """Have an effect noted; its number, or None where the agent goes on without.
+
+        Raises:
+            EffectUnnoted: the agent gave no answer.
+            ValueError: it must not be noted.
+        """
+        try:
+            event = {"at": "effect", "action": action, "reference": reference}
+            answer = self.line.ask(event, NOTE_S)
+        except TimeoutError:
+            raise EffectUnnoted from None
+        if answer["refused"]:
+            raise ValueError(answer["refused"])
+        number: int | None = answer["effect"]
+        return number
 
     def body(self, journey: str, file: str) -> tuple[Journey, Callable[..., object]]:
         """A journey's function, loaded once per worker.
@@ -130,6 +155,7 @@ class _Run:
     page: Page | None = None
     client: Client | None = None
     paint: Paint | None = None
+    weight: Weight | None = None
     regime: dict[str, str] = field(default_factory=dict)
     phases: dict[str, int] = field(default_factory=dict)
     host: dict[str, float] = field(default_factory=dict)
@@ -188,13 +214,8 @@ class _Run:
         """What the journey asks for by parameter name."""
         resources: dict[str, Any] = {"base_url": self.worker.settings["base_url"]}
         if "http" in definition.parameters:
-            from prober.agent.client import Client  # only HTTP journeys pay for httpx
-
-            headers = {"user-agent": self.worker.settings["user_agent_suffix"]}
-            base_url = self.worker.settings["base_url"]
-            self.client = Client(self.recorder, base_url=base_url, headers=headers)
+            resources["http"] = self.client = self._open_client()
             self.intrusion.into_client(self.client)
-            resources["http"] = self.stack.enter_context(self.client)
         if definition.needs_browser:
             driver = self.worker._driver()
             driver.stage(definition.browser, definition.emulation)
@@ -205,11 +226,19 @@ class _Run:
                 evidence.start_trace(self.context, film=film)
             elif not self.order["mutation"]:
                 self.paint = Paint(self.page, self.recorder, driver.deadline)
+                self.weight = Weight(self.context, self.page, self.recorder.scale)
             self.phases = {"launch": driver.launch_us, "context": driver.context_us}
             self.host = {"launch": driver.launch_times} if driver.launch_times else {}
             self.regime["browser"] = driver.version
             resources |= {"page": self.page, "context": self.context}
         return resources
+
+    def _open_client(self) -> Client:
+        from prober.agent.client import Client  # only HTTP journeys pay for httpx
+
+        headers = {"user-agent": self.worker.settings["user_agent_suffix"]}
+        base_url = self.worker.settings["base_url"]
+        return self.stack.enter_context(Client(self.recorder, base_url=base_url, headers=headers))
 
     def _trouble(self, error: BaseException) -> Trouble:
         """What an exception means, by its type and by what the browser reported."""
@@ -276,6 +305,7 @@ class _Run:
         """Take the evidence of a run that did not pass."""
         start, order, found = time.perf_counter(), self.order, list[evidence.Kept]()
         vitals = self.paint.vitals() if self.paint else {}
+        told = {"vitals": vitals, "weight": self._weights()}
         if self.context and (page := self.page) and self.worker.driver:
             folder = Path(order["evidence"])
             with self.worker.driver.deadline.of(EVIDENCE_S):
@@ -284,24 +314,48 @@ class _Run:
                 if finding.trouble and not page.is_closed():
                     found.append(evidence.screenshot(page, folder, order["mask"], order["secrets"]))
         took_us = round((time.perf_counter() - start) * 1e6)
-        return {**evidence.told(found), "vitals": vitals, "evidence_us": took_us}
+        return {**evidence.told(found), **told, "evidence_us": took_us}
+
+    def _weights(self) -> dict[int, dict[str, int]]:
+        """By number of a step, how many bytes came; as of vitals, not of runs with a trace."""
+        if self.context and not self.weight:
+            return {}
+        if self.weight:
+            self.weight.ask()
+        if self.client:
+            self.client.weigh(over=True)
+        return self.recorder.scale.weights
 
     def clean(self) -> dict[str, Any]:
-        """Run what the journey left to clean up, newest first; its failure is only told."""
-        start = time.perf_counter()
-        errors = []
+        """Run what the journey and earlier runs left to clean up; its failure is only told."""
+        start, ends = time.perf_counter(), time.monotonic() + CLEANUP_S
+        left = [Undo(**each) for each in self.order["left"]]
+        cleaning = Cleaning(
+            self.recorder,
+            self.recorder.noting.function,
+            lambda name: self._give(name, ends),
+            self.worker.line.tell,
+        )
         with ExitStack() as limits:
             if self.context and self.worker.driver:
                 limits.enter_context(self.worker.driver.deadline.of(CLEANUP_S))
             self._give_client(CLEANUP_S)
             limits.enter_context(on_stage(self.recorder))
-            for action in reversed(self.recorder.cleanups):
-                try:
-                    action()
-                except Exception as error:  # noqa: BLE001  # the author's code, after the verdict
-                    errors.append(first_lines(error))
+            errors = cleaning.run(left, ends)
         took_us = round((time.perf_counter() - start) * 1e6)
-        return {"errors": errors, "cleanup_us": took_us if self.recorder.cleanups else 0}
+        used = self.recorder.cleanups or left
+        return {"errors": errors, "cleanup_us": took_us if used else 0}
+
+    def _give(self, name: str, ends: float) -> object:
+        """What an undo asks for by parameter name: a client even where the journey had none."""
+        if name == "http" and self.client is None:
+            self.client = self._open_client()
+            self.client.ends = ends
+        base_url = self.worker.settings["base_url"]
+        resources = {"page": self.page, "context": self.context, "http": self.client}
+        if (found := (resources | {"base_url": base_url})[name]) is None:
+            raise LookupError(f"this run had no {name}")
+        return found
 
     def compare(self, finding: Finding) -> int:
         """How long a page of our own takes in this browser, in µs; 0 where that tells nothing."""

@@ -20,6 +20,7 @@ VERBS = (
     "evaluator",
     "run",
     "new",
+    "record",
     "check",
     "mutate",
     "totp",

@@ -148,6 +148,7 @@ def _findings(inputs: Inputs, periods: dict[str, dict[str, int]]) -> dict[str, A
                 "name": region.name,
                 "load_at_timeouts": percent(load, 1),
                 "fits": load <= 1,
+                "otherwise": _otherwise(region, inputs),
                 "warnings": [str(problem) for problem in (*_blind(region), *region.exposed)],
             }
             for region in inputs.regions
@@ -159,6 +160,23 @@ def _findings(inputs: Inputs, periods: dict[str, dict[str, int]]) -> dict[str, A
             for row in _sights(contract, periods.get(contract.journey, {}))
         ],
     }
+
+
+def _otherwise(region: Region, inputs: Inputs) -> list[dict[str, Any]]:
+    """Journeys that a region runs at other times than they say themselves."""
+    from prober.config import resolve
+    from prober.units import format_ms
+
+    own = {each.name: (each.every_ms, each.timeout_ms) for each in inputs.journeys}
+    return [
+        {
+            "name": here.name,
+            "every": format_ms(here.every_ms),
+            "timeout": format_ms(here.timeout_ms),
+        }
+        for here in resolve(region, inputs.journeys)
+        if (here.every_ms, here.timeout_ms) != own[here.name]
+    ]
 
 
 def _blind(region: Region) -> Iterator[Problem]:
@@ -177,7 +195,7 @@ def _sights(contract: Contract, periods: Periods) -> list[dict[str, Any]]:
     """What the schedule can and cannot tell about each objective."""
     from prober.slo.sight import sight
     from prober.slo.window import Rolling
-    from prober.units import format_ms, percent
+    from prober.units import format_ms, percent, span
 
     slice_ms = contract.budgeting.slice_ms
     return [
@@ -193,6 +211,8 @@ def _sights(contract: Contract, periods: Periods) -> list[dict[str, Any]]:
             "budget": str(seen.budget),
             "one_failure_costs": percent(seen.quantum, 2) if seen.quantum else None,
             "outage_seen_after": format_ms(int(seen.seen_ms)) if seen.seen_ms else None,
+            "judged_from": seen.min_runs,
+            "judged_after": None if seen.judged_after_ms is None else span(seen.judged_after_ms),
         }
         for objective in contract.objectives
         for window in contract.windows
@@ -223,11 +243,13 @@ def _counted(files: int, rows: list[Row]) -> str:
 
 
 def _text(found: dict[str, Any]) -> str:
+    from prober.units import counted
+
     errors = len(_errors(found))
     objectives = {(row["slo"], row["objective"]) for row in found["objectives"]}
+    kinds = {"journey": found["journeys"], "region": found["regions"], "objective": objectives}
     lines = [
-        f"{len(found['journeys'])} journeys, {len(found['regions'])} regions, "
-        f"{len(objectives)} objectives: "
+        f"{', '.join(counted(len(each), noun) for noun, each in kinds.items())}: "
         f"{f'{errors} must be mended' if errors else 'all files load and fit together'}",
         "",
     ]
@@ -250,7 +272,11 @@ def _text(found: dict[str, Any]) -> str:
 
 def _region(row: dict[str, Any]) -> str:
     text = f"  {row['name']}: {row['load_at_timeouts']} busy if every run takes its whole timeout"
-    return text if row["fits"] else f"{text}: some slots would be skipped(capacity)"
+    text += "" if row["fits"] else ": some slots would be skipped(capacity)"
+    there = (
+        "    {name} there: every {every}, at most {timeout}".format(**o) for o in row["otherwise"]
+    )
+    return "\n".join([text, *there])
 
 
 def _objective(row: dict[str, Any]) -> str:
@@ -264,7 +290,8 @@ def _objective(row: dict[str, Any]) -> str:
     slices = f" in {row['slices']} slices" if row["slices"] else ""
     return (
         f"{name}: {row['runs']} runs{slices}, {decimal(Fraction(row['budget']))} may fail, each "
-        f"costs {row['one_failure_costs']}; an outage is met within {row['outage_seen_after']}"
+        f"costs {row['one_failure_costs']}; an outage is met within {row['outage_seen_after']}; "
+        f"judged from {row['judged_from']} on, after about {row['judged_after']}"
     )
 
 

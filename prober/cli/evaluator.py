@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,10 +26,12 @@ Source = Annotated[
     str | None, typer.Option(help="Judge from this PromQL backend instead of its own journal.")
 ]
 Evidence = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Option(
-        help="Directory in which an agent keeps screenshots and traces; everybody who sees the "
-        "pages may read them. Repeat for more."
+        help="Directory in which an agent keeps screenshots and traces, or URL of a storage it "
+        "copies them to; everybody who sees the pages may read them. Repeat for more.",
+        envvar="PROBER_EVIDENCE",
+        show_envvar=False,
     ),
 ]
 Public = Annotated[
@@ -75,11 +78,24 @@ def command(
         protect_reads=protect_reads,
         limits=limits,
         source=source,
-        evidence=tuple(evidence or ()),
+        evidence=_places(evidence or ()),
         channels=channels,
         url=url,
     )
     asyncio.run(_serve(settings))
+
+
+def _places(evidence: Iterable[str]) -> tuple[str, ...]:
+    """Directories, and URLs of storages that something here speaks."""
+    from prober.storage import usable
+
+    for place in evidence:
+        if "://" in place:
+            try:
+                usable(place)
+            except ValueError as error:
+                raise typer.BadParameter(f"--evidence {error}") from None
+    return tuple(evidence)
 
 
 def _token(log_format: Form) -> str | None:

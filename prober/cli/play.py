@@ -19,21 +19,27 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def pool_of(settings: PoolSettings) -> AsyncIterator[Pool]:
-    """A pool whose runs Ctrl-C and SIGTERM cancel; nothing is left of it afterwards."""
+    """A pool whose runs Ctrl-C and SIGTERM cancel; nothing is left of it afterwards.
+
+    What its runs left at the target is said.
+    """
     import asyncio
     import signal
 
     from prober.agent import process
+    from prober.agent.effects import Remembered
     from prober.agent.pool import Pool
 
     process.adopt_orphans()
-    pool = Pool(settings)
+    book = Remembered()
+    pool = Pool(settings, book=book)
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, pool.cancel)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, pool.cancel)
     try:
         yield pool
     finally:
         await pool.stop()
+        book.tell()
 
 
 async def play(

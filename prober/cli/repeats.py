@@ -58,6 +58,8 @@ class Repeats:
     runs: Sequence[Run]
     #: How long one may take.
     timeout_ms: int
+    #: What pages offer instead of weak locators; None: nobody asked.
+    locators: Sequence[Mapping[str, Any]] | None = None
 
     @property
     def count(self) -> Counter[Outcome]:
@@ -118,6 +120,7 @@ class Repeats:
                 for each in durations(self.runs)
             ],
             "hints": list(self.hints()),
+            "locators": None if self.locators is None else list(self.locators),
         }
 
     def show(self, console: Console) -> None:

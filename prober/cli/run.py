@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from prober.agent.mutation import HINTS
+from prober.cli import hints as locators
+from prober.cli.hints import Hints
 from prober.cli.play import order_of, play, pool_of
 from prober.cli.show import Show
 from prober.cli.where import JOURNEYS, REGIONS, Journeys, Regions
@@ -17,7 +21,6 @@ from prober.model import Cause, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
-    from pathlib import Path
 
     from prober.agent.pool import Pool, PoolSettings
     from prober.cli.repeats import Repeats
@@ -40,6 +43,7 @@ def command(
     watch: Annotated[
         bool, typer.Option("--watch", help="Run again whenever a file is saved, until Ctrl-C.")
     ] = False,
+    hints: Hints = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object, nothing else.")] = False,
     journeys: Journeys = JOURNEYS,
     regions: Regions = REGIONS,
@@ -54,7 +58,7 @@ def command(
     def runs() -> Repeats:
         return _repeat(
             *(journey, region, journeys, regions),
-            times=repeat, headed=headed, trace=trace, quiet=json,
+            times=repeat, headed=headed, trace=trace, quiet=json, hints=hints,
         )  # fmt: skip
 
     if watch:
@@ -75,6 +79,7 @@ def _repeat(
     headed: bool,
     trace: bool,
     quiet: bool,
+    hints: bool,
 ) -> Repeats:
     """Read the files, and run the journey so many times."""
     import asyncio
@@ -89,9 +94,12 @@ def _repeat(
     wanted = next(iter(resolve(chosen, [inputs.journey(name)])), inputs.journey(name))
     settings = pool_settings(chosen, [wanted], headed=headed)
     session = _Session(settings, wanted, chosen.name, trace=trace, quiet=quiet)
-    found = Repeats(asyncio.run(session.repeat(times)), wanted.timeout_ms)
+    runs = asyncio.run(session.repeat(times, hints=hints))
+    found = Repeats(runs, wanted.timeout_ms, session.locators)
     if times > 1 and not quiet:
         found.show(Console(highlight=False))
+    if session.locators is not None and not quiet:
+        locators.show(session.locators, Console(highlight=False))
     return found
 
 
@@ -135,11 +143,28 @@ class _Session:
         self._region = region
         self._trace = trace
         self._quiet = quiet
+        #: What pages offer instead of weak locators; None: nobody asked.
+        self.locators: list[dict[str, Any]] | None = None
 
-    async def repeat(self, times: int) -> list[Run]:
-        """Run the journey so many times, one after the other."""
+    async def repeat(self, times: int, *, hints: bool) -> list[Run]:
+        """Run the journey so many times, one after the other, and once more for hints."""
         async with pool_of(self._settings) as pool:
-            return [run async for run in self._runs(pool, times)]
+            runs = [run async for run in self._runs(pool, times)]
+            if hints and self._journey.needs_browser and runs[-1].cause is not Cause.CANCELLED:
+                await self._ask(pool)
+            return runs
+
+    async def _ask(self, pool: Pool) -> None:
+        """A run in which nothing is measured, so that asking takes no time of a step."""
+        heard: list[dict[str, Any]] = []
+
+        def hear(event: dict[str, Any]) -> None:
+            heard.extend(event["hints"] if event["at"] == "hinted" else ())
+
+        directory = str(Path(self._journey.file).parent)
+        mutation = {"kind": HINTS, "directory": directory}
+        await play(pool, order_of(self._journey, self._region, mutation=mutation), hear)
+        self.locators = locators.told(heard, pool.vault.redactor.text)
 
     async def _runs(self, pool: Pool, times: int) -> AsyncIterator[Run]:
         for _ in range(times):

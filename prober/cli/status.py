@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -37,6 +37,10 @@ _COLUMNS = (
     "State", "SLO", "Objective", "Window", "Compliance", "Target", "Budget left", "Burn 1h",
     "Coverage", "Runs", "Last verdict",
 )  # fmt: skip
+_MEND = (
+    "/readyz of the region's agent names each and says why; mend what takes it back, or take it "
+    "away by hand"
+)
 #: Below this a table would break its words; each line then gets a paragraph.
 _WIDE = 120
 
@@ -147,7 +151,7 @@ def _show(status: dict[str, Any]) -> None:
         console.print(part)
     for line in (*_remarks(results), *_actions(status["slos"])):
         console.print(_plain(line, "dim"), soft_wrap=True)
-    for line in _beside(status["slos"]):
+    for line in (*_beside(status["slos"]), *_orphans(status.get("orphans", ()))):
         console.print(_plain(line), soft_wrap=True)
 
 
@@ -235,6 +239,16 @@ def _beside(slos: list[dict[str, Any]]) -> Iterator[str]:
         if slo.get("agreement"):
             yield ""
             yield from agreement.lines(slo["name"], slo["agreement"])
+
+
+def _orphans(places: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """What runs left at the target for good, and what to do about it."""
+    from prober.evaluator.judging.wording import orphaned
+
+    for each in places:
+        yield printable(orphaned(each["journey"], each["region"], each["count"]))
+    if places:
+        yield f"  {_MEND}"
 
 
 def _left(result: dict[str, Any]) -> str:

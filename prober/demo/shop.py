@@ -34,9 +34,11 @@ from starlette.responses import (
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from prober.access import listen
 from prober.demo.faults import Breaking, ConnectionShown, Counting, Faults, Traffic
 from prober.demo.static import FILES, MEDIA_TYPES, address, landscape
 from prober.demo.store import Store
+from prober.errors import ProberError
 
 COOKIE: Final = "shop_session"
 
@@ -352,9 +354,9 @@ def main() -> None:
     parser.add_argument("--password", default=_given("SHOP_PASSWORD", Customer().password))
     options = parser.parse_args()
     try:
-        listener = socket.create_server((options.host, options.port))
-    except (OSError, OverflowError) as error:
-        sys.exit(f"shop: {options.host}:{options.port}: {error}, give it another --host or --port")
+        listener = listen(options.host, options.port, "--host or --port")
+    except ProberError as error:
+        sys.exit(f"shop: {error}")
     host, port = listener.getsockname()[:2]
     print(f"shop is ready on http://{host}:{port}", flush=True)
     serve(app(Customer(options.user, options.password)), listener)

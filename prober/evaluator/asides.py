@@ -135,14 +135,13 @@ class Asides:
         comparing = self._comparing.get(contract.name)
         comparison = comparing.look(now_ms) if comparing else None
         _told(lambda: self._read_ahead(contract, now_ms))
-        with self._source.at_one_moment():
-            return Aside(
-                comparison=comparison,
-                flakes=_told(lambda: flakes(contract, self._source, now_ms)),
-                losses=_told(lambda: self._losses(contract, now_ms - _SETTLED_MS)),
-                changes=_told(lambda: self._changes(contract, now_ms)) or (),
-                recap=_told(lambda: self._recaps(contract, now_ms)) or NO_RECAP,
-            )
+        return Aside(
+            comparison=comparison,
+            flakes=_told(lambda: flakes(contract, self._source, now_ms)),
+            losses=_told(lambda: self._losses(contract, now_ms - _SETTLED_MS)),
+            changes=_told(lambda: self._changes(contract, now_ms)) or (),
+            recap=_told(lambda: self._recaps(contract, now_ms)) or NO_RECAP,
+        )
 
     def _read_ahead(self, contract: Contract, now_ms: int) -> None:
         """What spent budgets, for the recap and for pages."""
@@ -155,8 +154,10 @@ class Asides:
         return self._source.changes(contract.journey, alert_window(contract).span(now_ms))
 
     def _losses(self, contract: Contract, as_of_ms: int) -> Losses:
-        slowest_ms = max(self._source.periods(contract.journey, as_of_ms).values(), default=None)
-        return losses(contract, self._source, slowest_ms, as_of_ms)
+        with self._source.at_one_moment():
+            periods_ms = self._source.periods(contract.journey, as_of_ms).values()
+            slowest_ms = max(periods_ms, default=None)
+            return losses(contract, self._source, slowest_ms, as_of_ms)
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from prober.evaluator.alerts.post import Post, silence_line
 from prober.evaluator.asides import Asides
 from prober.evaluator.audit import AUDIT, AuditLog, Kind, by_token
 from prober.evaluator.board import Board, Claims
+from prober.evaluator.clerk.clerk import Writing
 from prober.evaluator.desk.api import Api
 from prober.evaluator.desk.desk import Desk
 from prober.evaluator.desk.ownership import note_owners
@@ -44,7 +45,6 @@ from prober.evaluator.sources.promql import PromSource
 from prober.evaluator.verbs import VERBS
 from prober.evaluator.vitals import Vitals
 from prober.evaluator.web import app
-from prober.journal.journal import Journal
 from prober.journal.tally import rules_of
 from prober.journal.view import View
 from prober.reload import Answer, Reload
@@ -86,36 +86,36 @@ class Bench:
         self,
         files: Files,
         read: Read,
-        journal: Journal,
-        view: View,
+        writing: Writing,
+        views: tuple[View, View],
         data: Path,
         *,
         url: str,
         door: Door,
         source: str | None = None,
-        evidence: tuple[Path, ...] = (),
+        evidence: tuple[str, ...] = (),
     ) -> None:
         """Judge by some contracts.
 
         Args:
             files: those in force.
             read: them as they are later on; raises InputError.
-            journal: takes records in.
-            view: the same journal.
+            writing: takes records in.
+            views: the journal it writes, for judging and for looking at single runs.
             data: directory of the audit log.
             url: where people find the evaluator.
             door: lets in who may write and read.
             source: address of a PromQL backend to judge from; None: the journal.
-            evidence: directories of what agents keep of runs.
+            evidence: directories and storages of what agents keep of runs.
 
         Raises:
             InputError: the address cannot be used.
         """
-        self._read, self._view, self._address, self._door = read, view, source, door
+        self._read, self._address, self._door, self._writing = read, source, door, writing
+        (self._view, self._shelf), self._audit = views, AuditLog(data / AUDIT)
         contracts, self._channels = files
-        self._journal, self._audit = journal, AuditLog(data / AUDIT)
-        self._artefacts, self._claims = Artefacts(evidence), Claims()
-        self._ingest, self.reload = Ingest(journal, self._claims, door), Reload(self._renew)
+        self._artefacts, self._claims = Artefacts.at(evidence), Claims()
+        self._ingest, self.reload = Ingest(writing, self._claims, door), Reload(self._renew)
         self._sitting = self._sit(contracts)
         self.alerts = self._restored(self._sitting)
         self.post = Post(self._audit, data, self._channels, contracts, url.rstrip("/"))
@@ -125,12 +125,12 @@ class Bench:
 
     def _vitals(self, door: Door) -> Vitals:
         """How the evaluator itself is."""
-        journal, untaken = self._journal, self._untaken
-        return Vitals(journal, self.alerts, self.reload, self.post, untaken, door.refused)
+        writing, untaken = self._writing, self._untaken
+        return Vitals(writing, self.alerts, self.reload, self.post, untaken, door.refused)
 
     def _untaken(self) -> str:
-        """Why the last records could not be kept; empty when they could."""
-        return self._ingest.trouble
+        """Why records cannot be kept; empty when they can."""
+        return self._writing.trouble or self._ingest.trouble
 
     def _restored(self, sitting: _Sitting) -> Alerts:
         """Alerts as they were when the evaluator last ended."""
@@ -187,7 +187,7 @@ class Bench:
     def _take_over(self, wanted: tuple[Contract, ...]) -> None:
         sitting = self._sit(wanted)
         try:
-            self._journal.judge_by(rules_of(wanted))
+            self._writing.judge_by(rules_of(wanted))
         except BaseException:
             sitting.close()
             raise
@@ -211,7 +211,7 @@ class Bench:
             contracts,
             self._view,
             self._claims,
-            _note(self._journal),
+            self._writing.note,
             trouble=self._trouble,
             source=source,
         )
@@ -229,7 +229,7 @@ class Bench:
         sitting.board.silences = self.post.silenced
         reload = Route("/-/reload", self._asked, methods=["POST"])
         routes = [*self._ingest.routes(), *Api(sitting.desk, self._door).routes(), reload]
-        served = Served(sitting.board, sitting.desk, self._artefacts, sitting.display)
+        served = Served(sitting.board, sitting.desk, self._shelf, self._artefacts, sitting.display)
         return Porch(app(sitting.board, self.vitals, [*served.routes(), *routes]), self._door)
 
     async def _asked(self, request: Request) -> Response:
@@ -268,15 +268,6 @@ class Bench:
             yield f"Not told: {'; '.join(troubles)}."
         for silence, until_ms in self.post.silenced(time.time_ns() // 1_000_000):
             yield silence_line(silence, until_ms)
-
-
-def _note(journal: Journal) -> str:
-    mishap = journal.mishap
-    if not mishap:
-        return ""
-    aside = f" and set aside as {mishap.set_aside}" if mishap.set_aside else ""
-    instead = f"the backup {mishap.backup} took its place" if mishap.backup else "counts begin anew"
-    return f"The journal was damaged{aside}: {instead}."
 
 
 def _excluded(desk: Desk, board: Board) -> Callable[[], tuple[Exclusion, ...]]:

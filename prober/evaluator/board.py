@@ -16,7 +16,7 @@ from prober.evaluator.asides import NOTHING, Aside
 from prober.evaluator.judging import plain
 from prober.evaluator.judging.evaluate import evaluate
 from prober.evaluator.judging.result import Evaluation
-from prober.evaluator.judging.wording import headline, summary
+from prober.evaluator.judging.wording import headline, orphaned, paging, summary
 from prober.evaluator.sources.journal import JournalSource
 from prober.evaluator.sources.once import Once
 from prober.evaluator.sources.source import Source
@@ -56,10 +56,12 @@ class Claim:
 
 @dataclass(slots=True)
 class Claims:
-    """What regions say they have counted, since this process began to listen."""
+    """What regions say of themselves, since this process began to listen."""
 
-    #: By place: (received, total), oldest first.
+    #: By place: (received, total of runs), oldest first.
     _heard: dict[Place, list[tuple[int, int]]] = field(default_factory=dict)
+    #: By place: when it was so, and how many.
+    _orphans: dict[Place, tuple[int, int]] = field(default_factory=dict)
 
     def hear(self, place: Place, total: int, now_ms: int) -> None:
         """Note a claim; totals only grow, so a smaller one is an older one."""
@@ -70,6 +72,26 @@ class Claims:
         elif total > heard[-1][1]:
             heard.append((now_ms, total))
             del heard[: max(0, len(_old(heard, now_ms)) - 1)]
+
+    def hear_orphans(self, place: Place, count: int, at_ms: int, now_ms: int) -> None:
+        """Note how many orphans a place has, unless what is known is newer.
+
+        Args:
+            place: which.
+            count: how many.
+            at_ms: when, by its sender's clock; one that is ahead does not outlast the next.
+            now_ms: the time.
+        """
+        known = self._orphans.get(place)
+        if known is None and len(self._orphans) >= PLACES:
+            return
+        at_ms = min(at_ms, now_ms)
+        if known is None or at_ms >= known[0]:
+            self._orphans[place] = at_ms, count
+
+    def orphans(self) -> dict[Place, int]:
+        """How many orphans every place has that has said so, in order."""
+        return {place: count for place, (_, count) in sorted(self._orphans.copy().items())}
 
     def now(self, now_ms: int) -> dict[Place, Claim]:
         """Every claim, as it stands."""
@@ -98,6 +120,8 @@ class Row:
     age_ms: int | None
     #: From slot to slot; None: no slot is due.
     every_ms: int | None
+    #: What its runs made at the target and could not take back; None: it has not said.
+    orphans: int | None
 
     @property
     def late(self) -> bool:
@@ -125,6 +149,7 @@ class Row:
             "missing": self.missing,
             "age_ms": self.age_ms,
             "late": self.late,
+            "orphans": self.orphans,
         }
 
 
@@ -138,6 +163,8 @@ class Status:
     rows: Mapping[str, tuple[Row, ...]]
     #: What a person should know about the journal; empty when nothing.
     note: str
+    #: How many, of each place that has some, whether a contract is about its journey or not.
+    orphans: Mapping[Place, int] = field(default_factory=dict)
     #: By contract, as of the last look; empty where nobody looks all the time.
     alerts: tuple[Group, ...] = ()
     #: By contract: what is shown beside its judgement, as of the last look.
@@ -150,6 +177,11 @@ class Status:
         return self.asides.get(slo, NOTHING)
 
     @property
+    def left(self) -> list[str]:
+        """What runs left at the target for good, a line for each place."""
+        return [orphaned(*place, count) for place, count in self.orphans.items()]
+
+    @property
     def state(self) -> State:
         """The most urgent state there is."""
         return min((each.state for each in self.evaluations), key=URGENCY.index)
@@ -158,6 +190,11 @@ class Status:
     def headline(self) -> str:
         """Whether to work on features or on reliability."""
         return headline(self.evaluations)
+
+    @property
+    def paging(self) -> str:
+        """What somebody is paged for."""
+        return paging(self.evaluations)
 
     @property
     def summary(self) -> str:
@@ -184,6 +221,10 @@ class Status:
             "journeys": {
                 journey: [row.to_dict() for row in rows] for journey, rows in self.rows.items()
             },
+            "orphans": [
+                {"journey": journey, "region": region, "count": count}
+                for (journey, region), count in self.orphans.items()
+            ],
         }
 
 
@@ -237,6 +278,7 @@ class Board:
                 evaluations=tuple(sorted(evaluations, key=lambda each: URGENCY.index(each.state))),
                 rows=self._rows(source, now_ms) if isinstance(source, JournalSource) else {},
                 note=" ".join(filter(None, (self.note, self.trouble()))),
+                orphans={place: count for place, count in self.claims.orphans().items() if count},
                 alerts=self.alerts(),
                 asides=self.asides(),
                 silences=tuple(self.silences(now_ms)),
@@ -252,6 +294,7 @@ class Board:
 
     def _rows(self, source: JournalSource, now_ms: int) -> dict[str, tuple[Row, ...]]:
         held, claims = _held(source.view.counters()), self.claims.now(now_ms)
+        orphans = self.claims.orphans()
         rows = {}
         for journey in sorted({contract.journey for contract in self.contracts}):
             recent = source.glimpses(journey, now_ms, STRIP)
@@ -265,6 +308,7 @@ class Board:
                     claim=claims.get((journey, region)),
                     age_ms=now_ms - runs[0].slot_ms if runs else None,
                     every_ms=periods.get(region),
+                    orphans=orphans.get((journey, region)),
                 )
                 for region in sorted(regions)
             )

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,26 +21,28 @@ from prober.errors import InputError, JournalCorrupt, ProberError, Problem
 from prober.evaluator.alerts.channels import Channels
 from prober.evaluator.alerts.channels import load as load_channels
 from prober.evaluator.bench import Bench, Files
+from prober.evaluator.clerk.hatch import Hatch
 from prober.evaluator.door.door import Door
 from prober.evaluator.door.tokens import TOKENS, TokenFile
 from prober.evaluator.pages.display import EVERY_S
 from prober.evaluator.vitals import ALERTS, HEARTBEAT
-from prober.journal.journal import Journal
 from prober.journal.tally import rules_of
 from prober.journal.view import View
 from prober.slo.contract import Contract
 from prober.slo.format import load_contracts
+from prober.units import counted
 
 JOURNAL = "journal.db"
 #: For requests that are under way when the end comes.
 GRACE_S = 3
 #: More than so many at once are told to come back.
 CONNECTIONS = 2000
-_HOUR_S = 3600.0
 #: How often alerts are judged.
 _LOOK_S = 15.0
 #: How often what is shown beside judgements is looked for.
 _ASIDE_S = 60.0
+#: Judging takes a while and a page is soon made: at each step it waits so long for its turn.
+_TURN_S = 0.001
 _logger = logging.getLogger("prober")
 
 
@@ -62,8 +65,8 @@ class Settings:
     limits: int = 1
     #: Address of a PromQL backend to judge from; None: the journal.
     source: str | None = None
-    #: Where agents on this machine, or on a shared disk, keep evidence.
-    evidence: tuple[Path, ...] = ()
+    #: Where agents keep evidence or copy it to: directories, and URLs of storages.
+    evidence: tuple[str, ...] = ()
     #: Who is told of alerts; None: `channels.yaml`, if it is there.
     channels: Path | None = None
     #: Where people find it, for links; None: where it listens.
@@ -90,29 +93,30 @@ async def serve(
         JournalLocked: another process uses the data directory.
         ProberError: the address cannot be had, or would let anybody write.
     """
+    sys.setswitchinterval(_TURN_S)
     files = contracts, _ = _read(settings)
     door = _door(settings)
     listener = listen(settings.host, settings.port, "--listen")
-    with listener, _benched(settings, files, door, _url(listener)) as (journal, bench):
+    with listener, _benched(settings, files, door, _url(listener)) as (clerk, bench):
         bench.reload.asked = reload
-        chores = [_beat(bench), _keep(journal), _watch(bench), bench.reload.serve()]
-        chores += [_look_aside(bench), _keep_display(bench), _heed_damage(journal, stop)]
+        chores = [_beat(bench), _watch(bench), bench.reload.serve()]
+        chores += [_look_aside(bench), _keep_display(bench), _heed_damage(clerk, stop)]
         tasks = [asyncio.create_task(chore) for chore in chores]
         try:
-            say = f"evaluator is ready on {_url(listener)}: {len(contracts)} SLOs"
+            say = f"evaluator is ready on {_url(listener)}: {counted(len(contracts), 'SLO')}"
             await _run(bench, listener, partial(ready, say), stop)
         finally:
             await bench.reload.stop()
             for task in tasks:
                 task.cancel()
-        _tell_damage(journal)
+        _tell_damage(clerk)
 
 
-def _tell_damage(journal: Journal) -> None:
+def _tell_damage(clerk: Hatch) -> None:
     """Raises JournalCorrupt when that is why the evaluator ends."""
-    if journal.damage:
+    if damage := clerk.damage():
         raise JournalCorrupt(
-            f"{journal.path}: {journal.damage}, start the evaluator again: it will set the "
+            f"{clerk.path}: {damage}, start the evaluator again: it will set the "
             "journal aside and go on from the newest backup"
         )
 
@@ -188,27 +192,27 @@ def _url(listener: socket.socket) -> str:
 @contextlib.contextmanager
 def _benched(
     settings: Settings, files: Files, door: Door, url: str
-) -> Iterator[tuple[Journal, Bench]]:
+) -> Iterator[tuple[Hatch, Bench]]:
     path = settings.data / JOURNAL
-    journal = Journal.open(path, rules_of(files[0]), whole=True)
-    view = View.open(path, journal.condemn)
-    try:
+    with contextlib.ExitStack() as closing:
+        clerk = closing.enter_context(contextlib.closing(Hatch(path, rules_of(files[0]))))
+        view, shelf = (
+            closing.enter_context(contextlib.closing(View.open(path, clerk.condemn)))
+            for _ in range(2)
+        )
         bench = Bench(
             files,
             partial(_read, settings),
-            journal,
-            view,
+            clerk,
+            (view, shelf),
             settings.data,
             url=settings.url or url,
             door=door,
             source=settings.source,
             evidence=settings.evidence,
         )
-        with contextlib.closing(bench):
-            yield journal, bench
-    finally:
-        view.close()
-        journal.close()
+        closing.enter_context(contextlib.closing(bench))
+        yield clerk, bench
 
 
 async def _run(
@@ -266,18 +270,6 @@ async def _beat(bench: Bench) -> None:
         await asyncio.sleep(1)
 
 
-async def _keep(journal: Journal) -> None:
-    """Once an hour old rows go, and the journal is looked over and backed up."""
-    while True:
-        now_ms = time.time_ns() // 1_000_000
-        try:
-            await asyncio.to_thread(journal.keep_safe, now_ms)
-            await asyncio.to_thread(journal.keep_small, now_ms)
-        except Exception:
-            _logger.exception("the journal could not be kept; the next try is in an hour")
-        await asyncio.sleep(_HOUR_S)
-
-
 async def _look_aside(bench: Bench) -> None:
     """What is shown beside judgements may be slow to find out: nobody waits for it."""
     while True:
@@ -299,9 +291,9 @@ async def _keep_display(bench: Bench) -> None:
         await asyncio.sleep(pause_s)
 
 
-async def _heed_damage(journal: Journal, stop: asyncio.Event) -> None:
+async def _heed_damage(clerk: Hatch, stop: asyncio.Event) -> None:
     """Nothing that a damaged journal says can be trusted: end before more is told of it."""
-    while not journal.damage:
+    while not await asyncio.to_thread(clerk.damage):
         await asyncio.sleep(1)
     stop.set()
 

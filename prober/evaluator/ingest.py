@@ -7,12 +7,10 @@ a few unpacked.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-import zlib
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -22,26 +20,24 @@ from starlette.routing import Route
 
 from prober.errors import JournalError
 from prober.evaluator.board import Claims
+from prober.evaluator.clerk.clerk import Signal, Taken, Unfit, Writing
 from prober.evaluator.door import pace
 from prober.evaluator.door.door import Door
-from prober.evaluator.door.request import Limits, check_type, receive, too_large
+from prober.evaluator.door.request import Limits, check_type, receive
 from prober.evaluator.door.tokens import Scope
-from prober.journal.journal import Journal
-from prober.telemetry import answer, decode
+from prober.telemetry import answer
 
-Value = TypeVar("Value")
-GZIP = 31  # zlib's word for: a gzip header and nothing else
 #: So many bodies are unpacked and read at once.
 UNPACKED: Final = 2
 LIMITS = Limits()
-SPANS_REFUSED = "the evaluator keeps run records, not spans: send traces to a tracing backend"
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Ingest:
     """The three OTLP paths."""
 
-    journal: Journal
+    writing: Writing
     claims: Claims
     door: Door = field(default_factory=Door)
     limits: Limits = LIMITS
@@ -51,50 +47,20 @@ class Ingest:
 
     def routes(self) -> list[Route]:
         """Where they are."""
-        return [
-            self._route("/v1/logs", self.logs),
-            self._route("/v1/metrics", self.metrics),
-            self._route("/v1/traces", self.traces),
-        ]
+        return [self._route(signal) for signal in Signal]
 
-    def logs(self, body: bytes) -> bytes:
-        """Take records in, each once; the reply says how many were not taken."""
-        decoded = _readable(decode.records, body)
-        try:
-            self.journal.write(decoded.records)
-        except JournalError as error:
-            self.trouble = str(error)
-            raise
-        self.trouble = ""
-        refused = decoded.rejected + decoded.skipped
-        return answer.logs(refused, decoded.first_error or "events other than prober's")
-
-    def metrics(self, body: bytes) -> bytes:
-        """Note how many runs each region says it has counted."""
-        totals: Counter[tuple[str, str]] = Counter()
-        for (journey, region, _, _), total in _readable(decode.run_counts, body).items():
-            totals[journey, region] += total
-        now_ms = time.time_ns() // 1_000_000
-        for place, total in totals.items():
-            self.claims.hear(place, total, now_ms)
-        return answer.metrics()
-
-    def traces(self, body: bytes) -> bytes:
-        """Take no span, and say why."""
-        return _readable(lambda body: answer.traces(body, SPANS_REFUSED), body)
-
-    def _route(self, path: str, take: Callable[[bytes], bytes]) -> Route:
+    def _route(self, signal: Signal) -> Route:
         async def endpoint(request: Request) -> Response:
             try:
-                reply = await self._answer(request, take)
+                reply = await self._answer(request, signal)
             except HTTPException as error:
                 body = answer.refusal(error.detail)
                 return Response(body, error.status_code, error.headers, answer.CONTENT_TYPE)
             return Response(reply, media_type=answer.CONTENT_TYPE)
 
-        return Route(path, endpoint, methods=["POST"])
+        return Route(f"/v1/{signal}", endpoint, methods=["POST"])
 
-    async def _answer(self, request: Request, take: Callable[[bytes], bytes]) -> bytes:
+    async def _answer(self, request: Request, signal: Signal) -> bytes:
         client = pace.client_of(request)
         self._admit(request)
         self.door.hold_back(pace.BYTES, client)
@@ -102,7 +68,9 @@ class Ingest:
             packed = await receive(request, self.limits)
             self.door.draw(pace.BYTES, client, len(packed))
             async with self._turn:
-                return await run_in_threadpool(self._take, take, packed, _is_gzip(request))
+                taken = await run_in_threadpool(self._take, signal, packed, _is_gzip(request))
+        self._hear(taken)
+        return taken.reply
 
     def _admit(self, request: Request) -> None:
         """Refuse before reading what is not for us."""
@@ -113,37 +81,32 @@ class Ingest:
                 415, "the body is packed in an unknown way, send it as it is or gzip"
             )
 
-    def _take(self, take: Callable[[bytes], bytes], packed: bytes, gzipped: bool) -> bytes:
+    def _take(self, signal: Signal, packed: bytes, gzipped: bool) -> Taken:
         try:
-            return take(unpack(packed, self.limits.plain_bytes) if gzipped else packed)
-        except HTTPException as error:
-            refusal = HTTPException(error.status_code, error.detail, error.headers)
+            taken = self.writing.take(signal, packed, gzipped, self.limits.plain_bytes)
+        except Unfit as error:
+            refusal = HTTPException(error.status, error.reason)
+        except JournalError as error:
+            refusal = HTTPException(503, self._told(str(error)), {"Retry-After": "5"})
+        else:
+            if signal is Signal.LOGS:
+                self.trouble = ""
+            return taken
         raise refusal  # the other's traceback holds the whole body, for as long as it is kept
 
+    def _told(self, trouble: str) -> str:
+        """Why records cannot be kept, once in the log and then in every answer."""
+        if trouble != self.trouble:
+            _logger.error("records cannot be kept, their senders keep them: %s", trouble)
+        self.trouble = trouble
+        return trouble
 
-def _readable(read: Callable[[bytes], Value], body: bytes) -> Value:
-    try:
-        return read(body)
-    except ValueError as error:
-        raise HTTPException(400, f"the body is {error}") from error
-
-
-def unpack(packed: bytes, limit_bytes: int) -> bytes:
-    """What a gzip body holds; stops at the limit, however much more there would be.
-
-    Raises:
-        HTTPException: 400, it is not gzip or is cut off; 413, it is over the limit.
-    """
-    stream = zlib.decompressobj(GZIP)
-    try:
-        plain = stream.decompress(packed, limit_bytes + 1)
-    except zlib.error as error:
-        raise HTTPException(400, f"the body is not gzip: {error}") from error
-    if len(plain) > limit_bytes:
-        raise too_large(limit_bytes, "unpacked")
-    if not stream.eof or stream.unused_data:
-        raise HTTPException(400, "the body is not one whole gzip stream, send it again")
-    return plain
+    def _hear(self, taken: Taken) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        for place, total in taken.claims.items():
+            self.claims.hear(place, total, now_ms)
+        for place, (at_ms, count) in taken.orphans.items():
+            self.claims.hear_orphans(place, count, at_ms, now_ms)
 
 
 def _is_gzip(request: Request) -> bool:

@@ -13,8 +13,8 @@ from prober import conventions as names
 from prober.evaluator.alerts.alerts import Alerts
 from prober.evaluator.alerts.post import Post
 from prober.evaluator.board import Status
+from prober.evaluator.clerk.clerk import Writing
 from prober.evaluator.door.door import Reason
-from prober.journal.journal import Journal
 from prober.reload import Reload
 from prober.telemetry.totals import Reading
 from prober.units import MINUTE_MS, span
@@ -27,18 +27,18 @@ STILL_S: Final = {HEARTBEAT: 10.0, ALERTS: 600.0}
 #: Alerts are looked at every 15 s; after so long without it is said.
 _LATE_MS: Final = MINUTE_MS
 #: Troubles that others have to mend; the evaluator works.
-_TOLD_ONLY: Final = frozenset({"coverage", "notifications", "reload"})
+_TOLD_ONLY: Final = frozenset({"coverage", "orphans", "notifications", "reload"})
 
 
 @dataclass(slots=True)
 class Vitals:
     """What the pages about the evaluator itself are made of."""
 
-    journal: Journal
+    writing: Writing
     alerts: Alerts
     reload: Reload
     post: Post
-    #: Why the last records could not be kept; empty when they could.
+    #: Why records cannot be kept; empty when they can.
     refused: Callable[[], str]
     #: How often somebody was not let in, by why.
     kept_out: Mapping[Reason, int]
@@ -62,6 +62,7 @@ class Vitals:
             "journal": [self.refused()] if self.refused() else [],
             "alerts": list(self._late()),
             "coverage": list(_silent(status)),
+            "orphans": list(status.left),
             "notifications": list(self.post.troubles()),
             "reload": list(self.reload.problems),
         }
@@ -75,20 +76,20 @@ class Vitals:
 
     def readings(self) -> list[Reading]:
         """What it says of itself as metrics; touches the disk."""
+        journal = self.writing.facts()
         found = [
             Reading(names.INFO, {"prober.version": version("prober")}, 1),
             Reading(names.CONFIG_RELOAD, {}, int(not self.reload.problems)),
             Reading(names.CONFIG_READ, {}, self.reload.in_force_ms / 1000),
-            Reading(names.JOURNAL_RECORDS, {}, self.journal.written),
-            Reading(names.JOURNAL_SET_ASIDE, {}, self.journal.damaged_ones),
-            Reading(names.JOURNAL_SIZE, {}, _size(self.journal.path)),
+            Reading(names.JOURNAL_RECORDS, {}, journal.written),
+            Reading(names.JOURNAL_SET_ASIDE, {}, journal.damaged_ones),
+            Reading(names.JOURNAL_SIZE, {}, _size(self.writing.path)),
         ]
         for reason in Reason:
             count = self.kept_out.get(reason, 0)
             found.append(Reading(names.ACCESS_REFUSED, {names.REASON: str(reason)}, count))
-        taken_ms = self.journal.backed_up_ms
-        if taken_ms is not None:
-            age_s = (time.time_ns() // 1_000_000 - taken_ms) / 1000
+        if journal.backed_up_ms is not None:
+            age_s = (time.time_ns() // 1_000_000 - journal.backed_up_ms) / 1000
             found.append(Reading(names.JOURNAL_BACKUP_AGE, {}, age_s))
         if self.alerts.looked_ms is not None:
             found.append(Reading(names.ALERTS_LOOKED, {}, self.alerts.looked_ms / 1000))

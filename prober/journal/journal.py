@@ -6,13 +6,15 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from prober.journal import backup, rescue
+from prober.journal.additions import Additions
 from prober.journal.body import pack
+from prober.journal.effects import Effects
 from prober.journal.intake import Fate, Intake
 from prober.journal.keeper import Keeper
 from prober.journal.marks import Marks
@@ -55,15 +57,18 @@ class Journal:
     mishap: Mishap | None = None
     store: Store = field(init=False)
     outbox: Outbox = field(init=False)
+    effects: Effects = field(init=False)
     _rollups: Rollups = field(init=False)
     _marks: Marks = field(init=False)
     _intake: Intake = field(init=False)
     _pruning: Pruning = field(init=False)
+    _additions: Additions = field(default_factory=Additions)
     _series: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.store = self.keeper.store
         self.outbox = Outbox(self.store)
+        self.effects = Effects(self.store)
         self._rollups = Rollups(self.store)
         self._marks = Marks(self.store, self._rollups)
         self._intake = Intake(self.store, self._marks, self._rollups)
@@ -77,6 +82,7 @@ class Journal:
         now_ms: int | None = None,
         *,
         whole: bool = False,
+        histograms: bool = True,
     ) -> Journal:
         """Open or make the journal at a path.
 
@@ -88,6 +94,7 @@ class Journal:
             rules: what contracts ask of runs.
             now_ms: the time.
             whole: look every page over first, however many there are; else `keep_safe` does it.
+            histograms: keep them; nobody needs those of a journal that is not delivered.
 
         Raises:
             JournalLocked: another process writes it.
@@ -98,7 +105,8 @@ class Journal:
         lock, now_ms = Lock(path.with_suffix(".lock")), now_ms or time.time_ns() // 1_000_000
         try:
             keeper, mishap = rescue.open_keeper(path, now_ms, whole=whole)
-            return cls(path, keeper, lock, Tally(tuple(rules)), mishap)._begin(now_ms)
+            tally = Tally(tuple(rules), histograms)
+            return cls(path, keeper, lock, tally, mishap)._begin(now_ms)
         except BaseException:
             lock.release()
             raise
@@ -108,6 +116,7 @@ class Journal:
             if self.store.value("get_meta", key=COPIED):
                 self._begin_anew(now_ms)
             with self.store.transaction():
+                self.store.change("make_effects")
                 self.store.change("begin_life", key=BIRTH, value=str(now_ms))
             self._marks.register(self.tally.rules)
             if self.mishap:
@@ -143,7 +152,7 @@ class Journal:
         """
         wanted = tuple(rules)
         self._marks.register(wanted)
-        self.tally = Tally(wanted)
+        self.tally = replace(self.tally, rules=wanted)
 
     def close(self) -> None:
         """Close the file and let the lock go."""
@@ -232,8 +241,8 @@ class Journal:
 
     def add(self, increments: Iterable[Increment]) -> None:
         """Add to lifetime counters that no record stands behind."""
-        with self.store.transaction():
-            self._increase(increments)
+        with self._transaction():
+            self._additions.increase(increments)
 
     # What was counted
 
@@ -274,11 +283,20 @@ class Journal:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
-            with self.store.transaction():
+            with self.store.transaction(), self._adding():
                 yield
         except BaseException:
             self._series.clear()  # ids made in the transaction are gone with it
             self._rollups.forget()
+            raise
+
+    @contextlib.contextmanager
+    def _adding(self) -> Iterator[None]:
+        try:
+            yield
+            self._additions.write(self.store)
+        except BaseException:
+            self._additions.forget()
             raise
 
     def _write(self, record: Record, now_ms: int, oldest_ms: int, written: Written) -> None:
@@ -306,7 +324,7 @@ class Journal:
             case Fate.CONFLICT:
                 written.conflicts += 1
         if taken.verdict:
-            self._increase(self.tally.events(run))
+            self._additions.increase(self.tally.events(run))
         claimed = self._end_claim(series, run.id.slot_ms, run.id.attempt)
         if run.counts and not claimed:
             self.store.change("set_ledger", series=series, next_ms=run.id.slot_ms + 1)
@@ -360,21 +378,9 @@ class Journal:
         values = {"series": series, "slot_ms": slot_ms, "attempt": attempt}
         return self.store.change("drop_claim", **values) > 0
 
-    def _increase(self, increments: Iterable[Increment]) -> None:
-        for increment in increments:
-            self.store.change("add_counter", **increment._asdict())
-
     def _count(self, record: Record) -> None:
-        self._increase(self.tally.increments(record))
-        for seen in self.tally.observations(record):
-            self.store.change(
-                "add_bucket",
-                metric=seen.metric,
-                attributes=seen.attributes,
-                le=seen.le,
-                n=1,
-                total=seen.value,
-            )
+        self._additions.increase(self.tally.increments(record))
+        self._additions.observe(self.tally.observations(record))
 
     def _series_id(self, journey: str, region: str) -> int:
         key = (journey, region)

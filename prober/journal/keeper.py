@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from prober.errors import JournalCorrupt, JournalError
+from prober.errors import JournalClosing, JournalCorrupt, JournalError
 from prober.journal import volume, wal
 from prober.journal.seals import Seals, sums_of
 from prober.journal.store import COPIED, IDENTITY, Store, open_writer
@@ -172,7 +172,7 @@ class Keeper:
 
         Raises:
             JournalCorrupt: a page is not what was written.
-            JournalError: the journal is being closed.
+            JournalClosing: the journal is being closed.
         """
         count = self.store.pages()
         for first in range(1, count + 1, SHEET):
@@ -185,9 +185,9 @@ class Keeper:
             self.rest(rest * (time.monotonic() - began_s))
 
     def rest(self, seconds: float) -> None:
-        """Wait; raises JournalError when the journal is being closed."""
+        """Wait; raises JournalClosing when the journal is being closed."""
         if self._closing.wait(seconds):
-            raise JournalError(f"{self.path}: is being closed")
+            raise JournalClosing(f"{self.path}: is being closed")
 
     def watch(self) -> set[int]:
         """A set that every page is put in that changes from now on, until `unwatch`."""

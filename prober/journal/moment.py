@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any, TypeVar
 
 from prober.journal.store import Store
+from prober.journal.turns import Turns
 
 Answer = TypeVar("Answer")
 
@@ -18,16 +19,14 @@ class Moment:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._answers: dict[Hashable, Any] = {}
-        self._held = ExitStack()
+        self._held, self._turns = ExitStack(), Turns()
         #: The thread that entered, and how often; others wait for it to leave.
         self._owner: int | None = None
         self._depth = 0
 
     def __enter__(self) -> None:
         if self._owner != threading.get_ident():
-            reading = self.store.reading()
-            reading.__enter__()
-            self._held.push(reading)
+            self._held = self._come()
             self._owner = threading.get_ident()
         self._depth += 1
 
@@ -35,9 +34,16 @@ class Moment:
         self._depth -= 1
         if not self._depth:
             self._answers.clear()
-            self._owner = None
+            held, self._owner = self._held, None
             # Who waits comes in before this has let go of all: theirs is not ours to end.
-            self._held.pop_all().close()
+            held.close()
+
+    def _come(self) -> ExitStack:
+        """Wait for a turn, and begin to read."""
+        with ExitStack() as held:
+            held.enter_context(self._turns)
+            held.enter_context(self.store.reading())
+            return held.pop_all()
 
     def once(self, key: Hashable, ask: Callable[[], Answer]) -> Answer:
         """The answer to a question, from before if it was asked at this moment."""

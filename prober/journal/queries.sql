@@ -375,6 +375,56 @@ DELETE FROM claim WHERE series = :series AND slot_ms = :slot_ms AND attempt = :a
 SELECT series.journey, series.region, slot_ms, attempt, started_ms
 FROM claim JOIN series ON series.id = claim.series ORDER BY slot_ms;
 
+-- What runs make at the target, from before it is made until it was taken back. The table is not
+-- in schema.sql: journals that were made before there was one get it when they are opened, and
+-- versions of the same schema number that know nothing of it leave it alone.
+-- name: make_effects
+CREATE TABLE IF NOT EXISTS effect (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    journey   TEXT    NOT NULL,
+    region    TEXT    NOT NULL,
+    slot_ms   INTEGER NOT NULL,
+    attempt   INTEGER NOT NULL,
+    action    TEXT    NOT NULL, -- a function of the journey's file
+    reference TEXT    NOT NULL,
+    accounts  TEXT    NOT NULL, -- canonical JSON: by pool, a digest of the login
+    tries     INTEGER NOT NULL DEFAULT 0, -- to take it back, that failed
+    next_ms   INTEGER NOT NULL DEFAULT 0, -- not tried again before
+    error     TEXT -- of the newest try
+);
+
+-- name: add_effect
+INSERT INTO effect (journey, region, slot_ms, attempt, action, reference, accounts)
+VALUES (:journey, :region, :slot_ms, :attempt, :action, :reference, :accounts) RETURNING id;
+
+-- name: drop_effect
+DELETE FROM effect WHERE id = :id RETURNING journey, region;
+
+-- name: get_effect
+SELECT id, journey, region, slot_ms, attempt, action, reference, accounts, tries, error
+FROM effect WHERE id = :id;
+
+-- name: put_off_effect
+UPDATE effect SET tries = :tries, next_ms = :next_ms, error = :error WHERE id = :id;
+
+-- name: give_up_effects
+UPDATE effect SET tries = :most, error = :error
+WHERE tries < :most AND region = :region
+  AND journey NOT IN (SELECT value FROM json_each(:journeys))
+RETURNING journey;
+
+-- Those of other runs that may be tried, the newest first.
+-- name: due_effects
+SELECT id, journey, region, slot_ms, attempt, action, reference, accounts, tries, error
+FROM effect
+WHERE journey = :journey AND region = :region AND next_ms <= :now_ms
+  AND NOT (slot_ms = :slot_ms AND attempt = :attempt)
+ORDER BY id DESC LIMIT :limit;
+
+-- name: list_orphans
+SELECT id, journey, region, slot_ms, attempt, action, reference, accounts, tries, error
+FROM effect WHERE tries >= :most ORDER BY id;
+
 -- name: add_counter
 INSERT INTO counter (metric, attributes, value) VALUES (:metric, :attributes, :value)
 ON CONFLICT (metric, attributes) DO UPDATE SET value = value + excluded.value;

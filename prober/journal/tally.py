@@ -10,6 +10,7 @@ from prober import conventions as names
 from prober.model import (
     TARGET_CAUSES,
     Cause,
+    EffectState,
     Gap,
     Outcome,
     Phase,
@@ -103,6 +104,8 @@ class Tally:
     """Turns records into increments, given the contracts' rules."""
 
     rules: tuple[Rule, ...] = ()
+    #: Whether there are any.
+    histograms: bool = True
 
     def increments(self, record: Record) -> Iterator[Increment]:
         """What a record adds to counters."""
@@ -125,7 +128,7 @@ class Tally:
 
     def observations(self, record: Record) -> Iterator[Observation]:
         """What a record adds to histograms."""
-        if not (isinstance(record, Run) and record.counts):
+        if not (self.histograms and isinstance(record, Run) and record.counts):
             return
         run, region = record, record.id.region
         journey = {names.JOURNEY: run.id.journey}
@@ -152,10 +155,19 @@ class Tally:
                 yield _observe(
                     names.STEP_DURATION, run.id.region, attributes, ladder, step.duration_us
                 )
+                for part, value in step.network.items():
+                    spent = named | {names.NETWORK_PHASE: part}
+                    yield _observe(
+                        names.NETWORK_DURATION, run.id.region, spent, names.LADDER_US, value
+                    )
+                for party, size in step.weight.items():
+                    whose = named | {names.PARTY: party}
+                    yield _observe(
+                        names.PAGE_WEIGHT, run.id.region, whose, names.WEIGHT_LADDER, size
+                    )
             for vital, value in step.vitals.items():
                 metric = VITALS[vital]
-                bounds = names.CLS_LADDER if metric is names.PAGE_CLS else names.LADDER_US
-                yield _observe(metric, run.id.region, named, bounds, value)
+                yield _observe(metric, run.id.region, named, names.ladder(metric), value)
 
     def ladder(self, journey: str) -> tuple[int, ...]:
         """Histogram bounds in microseconds: the fixed ones and the contracts' thresholds."""
@@ -171,11 +183,18 @@ class Tally:
                 yield _slots(region, journey, state, 0)
             yield _counter(names.SILENT_FAILURES, region, {names.JOURNEY: journey}, 0)
             yield from (_confirmation(region, journey, outcome, 0) for outcome in Outcome)
+            yield from (effect(region, journey, state, 0) for state in EffectState)
             for rule in self.rules:
                 if rule.journey == journey:
                     yield from (
                         _sli(region, rule, good)._replace(value=0) for good in (True, False)
                     )
+
+
+def effect(region: str, journey: str, state: EffectState, count: int = 1) -> Increment:
+    """So many more effects of a journey came to a state."""
+    attributes = {names.JOURNEY: journey, names.EFFECT_STATE: str(state)}
+    return _counter(names.EFFECTS, region, attributes, count)
 
 
 VITALS: Mapping[str, names.Metric] = {

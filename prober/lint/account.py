@@ -1,4 +1,8 @@
-"""Accounts that several runs use at the same time, and so get in each other's way."""
+"""Accounts that several runs use at the same time, and so get in each other's way.
+
+One of a pool (`@journey(accounts=[…])`) is one run's at a time. One that a journey reads as a
+secret is anybody's, and must not be in a pool as well.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,16 @@ from typing import TYPE_CHECKING
 
 from prober.lint.event import Declared
 from prober.lint.finding import Finding, Rule
-from prober.origin import SecretSource
+from prober.logins import told
 
 if TYPE_CHECKING:
     from prober.config import Region
-    from prober.origin import SecretOrigin
 
 _ACCOUNT = re.compile(r"(?:^|_)(?:user|username|user_name|login|email|account|customer)$")
-_MEND = "give each its own account, or say why they cannot disturb each other"
+_MEND = (
+    "lease accounts: @journey(accounts=[…]), give each its own, "
+    "or say why they cannot disturb each other"
+)
 
 
 def shared(journeys: Sequence[Declared], regions: Sequence[Region] | None) -> Iterator[Finding]:
@@ -41,6 +47,8 @@ def shared(journeys: Sequence[Declared], regions: Sequence[Region] | None) -> It
         places = _places(journey, secret, regions)
         said = [f"it is {_listed(others)}'s too"] if others else []
         said += [f"it is one in {_listed(places)}"] if places else []
+        pools = _pools(journey, secret, regions)
+        said += [f"{_listed(pools)} {'has' if len(pools) == 1 else 'have'} it"] if pools else []
         if said:
             what = f"{journey.name} does not have the account {secret} to itself: "
             yield journey.source.finding(
@@ -48,7 +56,18 @@ def shared(journeys: Sequence[Declared], regions: Sequence[Region] | None) -> It
             )
 
 
-def _accounts(journey: Declared, secret: str, regions: Sequence[Region] | None) -> set[str]:
+def _pools(journey: Declared, secret: str, regions: Sequence[Region] | None) -> list[str]:
+    """Pools that lease the account to others."""
+    given = dict(_values(journey, secret, regions or ()))
+    return [
+        f"the pool {pool} of {region.name}"
+        for region in regions or ()
+        for pool, accounts in region.accounts.items()
+        if given.get(region.name) in [told(account.user) for account in accounts]
+    ]
+
+
+def _accounts(journey: Declared, secret: str, regions: Sequence[Region] | None) -> set[object]:
     """The accounts that a secret is, in all regions that run the journey."""
     if regions is None:
         return {secret}
@@ -62,17 +81,12 @@ def _places(journey: Declared, secret: str, regions: Sequence[Region] | None) ->
     return [name for name, value in found if values.count(value) > 1]
 
 
-def _values(journey: Declared, secret: str, regions: Sequence[Region]) -> list[tuple[str, str]]:
+def _values(journey: Declared, secret: str, regions: Sequence[Region]) -> list[tuple[str, object]]:
     return [
-        (region.name, _told(region.secrets[secret]))
+        (region.name, told(region.secrets[secret]))
         for region in regions
         if secret in region.secrets and (not region.only or journey.name in region.only)
     ]
-
-
-def _told(origin: SecretOrigin) -> str:
-    """What is the same where the account is: its text, or where that is read."""
-    return repr(origin) if isinstance(origin, SecretSource) else origin.get_secret_value()
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -160,4 +160,4 @@ def _is_trace(event: Event, journey: Declared) -> bool:
         _LEAVING.match(other.target.words) and not _CART.match(other.target.words)
         for other in journey.of(Kind.ACTION)
     )
-    return bool(journey.secrets) and not bought
+    return bool(journey.secrets or journey.accounts) and not bought

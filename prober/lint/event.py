@@ -79,6 +79,7 @@ class Declared:
     timeout_ms: int | None
     max_duration_ms: int | None
     secrets: tuple[str, ...]
+    accounts: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
 
     def of(self, *kinds: Kind) -> list[Event]:

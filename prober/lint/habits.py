@@ -10,7 +10,7 @@ from prober.lint.finding import Finding, Rule
 from prober.lint.source import Source
 
 #: Their first argument is a selector, whatever they are called on.
-_SELECTING = frozenset(
+SELECTING = frozenset(
     {
         "locator",
         "frame_locator",
@@ -51,7 +51,8 @@ _GENERATED = re.compile(
     r"|:r\w*:?|.*__\w*\d\w*|.*\d{4,}",
     re.IGNORECASE,
 )
-_MEND_PLACE = "find it as a user does, by get_by_role or get_by_label"
+COUNTS = "it counts places on the page, which change with the layout"
+MEND_PLACE = "find it as a user does, by get_by_role or get_by_label"
 #: So many parts, or so many steps from parent to child, follow the layout and not the meaning.
 _PARTS, _CHILDREN = 4, 2
 
@@ -107,14 +108,14 @@ def css_paths(source: Source) -> Iterator[Finding]:
     for node in source.nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
             name = node.func.attr
-            chosen = name in _SELECTING or name in _ON_PAGE
+            chosen = name in SELECTING or name in _ON_PAGE
             chosen = chosen or (name in _TYPING and len(node.args) > 1)
             selector = source.literal(node.args[0]) if chosen else None
-            if selector and (why := _brittle(selector)):
-                yield source.finding(node.args[0], Rule.CSS_PATH, why, _MEND_PLACE)
+            if selector and (why := brittle(selector)):
+                yield source.finding(node.args[0], Rule.CSS_PATH, why, MEND_PLACE)
 
 
-def _brittle(selector: str) -> str | None:
+def brittle(selector: str) -> str | None:
     """Why a selector would not outlive a new layout."""
     if re.match(r"xpath=|\(*\.?//|\.\.", selector):
         return "XPath follows the layout of the page"
@@ -122,7 +123,7 @@ def _brittle(selector: str) -> str | None:
         if _ENGINE.match(part.strip()):
             continue
         if re.search(r":nth-(?:last-)?(?:child|of-type)\(", part):
-            return "it counts places on the page, which change with the layout"
+            return COUNTS
         bare = re.sub(r"""\[[^\]]*\]|\([^)]*\)|"[^"]*"|'[^']*'""", "", part).strip()
         if bare.count(">") >= _CHILDREN or len(re.split(r"\s*[>+~]\s*|\s+", bare)) >= _PARTS:
             return "a long path follows the layout of the page"

@@ -95,7 +95,6 @@ def _within(mark: Mark, source: Source, events: Iterable[Event]) -> Iterator[Eve
 def _declared(mark: Mark, code: Code, source: Source) -> Declared:
     options = mark.options
     name = getattr(code.node, "name", "").removeprefix("test_")
-    listed = options.get("secrets")
     return Declared(
         name=text_of(options.get("name")) or name,
         source=source,
@@ -103,8 +102,13 @@ def _declared(mark: Mark, code: Code, source: Source) -> Declared:
         code=code,
         timeout_ms=_span_ms(options.get("timeout", Const(_DEFAULT_TIMEOUT))),
         max_duration_ms=_span_ms(options.get("max_duration")),
-        secrets=tuple(filter(None, map(text_of, listed.items))) if isinstance(listed, Many) else (),
+        secrets=_texts(options.get("secrets")),
+        accounts=_texts(options.get("accounts")),
     )
+
+
+def _texts(listed: Value) -> tuple[str, ...]:
+    return tuple(filter(None, map(text_of, listed.items))) if isinstance(listed, Many) else ()
 
 
 def _span_ms(value: Value) -> int | None:

@@ -16,7 +16,7 @@ from prober.lint.source import Source
 
 _WORDS = r"password|passwort|passwd|passphrase|passcode|secret|token|api[ _-]?key|one[- ]time"
 #: A field for a secret, by its label, its selector or the name of a variable.
-_FIELD = re.compile(_WORDS, re.IGNORECASE)
+FIELD = re.compile(_WORDS, re.IGNORECASE)
 #: A name that a secret is given to; `password_field` and `token_url` are none.
 _NAME = re.compile(
     r"(?:^|[_-])(?:password|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key|"
@@ -27,7 +27,7 @@ _NAME = re.compile(
 _MEANT = re.compile(r"wrong|invalid|incorrect|bogus|not[-_ ]?(?:the|my|a)\b", re.IGNORECASE)
 _SELECTOR = re.compile(r"[#./\[]|(?:css|xpath|id|text|role|data-[\w-]+)=|input\b|label\b")
 _SCHEME = re.compile(r"(?:bearer|basic|token) ", re.IGNORECASE)
-_TYPED = frozenset({"fill", "type", "press_sequentially", "insert_text"})
+TYPED = frozenset({"fill", "type", "press_sequentially", "insert_text"})
 _KNOWN = re.compile(
     r"\b(?:gh[pousr]_\w{30,}|github_pat_\w{30,}|glpat-[\w-]{16,}|sk_(?:live|test)_\w{16,}|"
     r"xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|eyJ[\w-]{8,}\.eyJ[\w-]{8,})|"
@@ -78,7 +78,7 @@ def _names_of_secrets(source: Source) -> frozenset[str]:
     for node in source.nodes:
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("secret", "totp")):
             found |= {source.literal(each) or "" for each in node.args}
-        if isinstance(node, ast.keyword) and node.arg == "secrets":
+        if isinstance(node, ast.keyword) and node.arg in ("secrets", "accounts"):
             found |= {source.literal(each) or "" for each in ast.walk(node.value)}
     return frozenset(found)
 
@@ -86,9 +86,9 @@ def _names_of_secrets(source: Source) -> frozenset[str]:
 def _given(source: Source, node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
     """Expressions that are given to something that is named like a secret."""
     match node:
-        case ast.Call(func=ast.Attribute(attr=verb), args=[*_, given]) if verb in _TYPED:
+        case ast.Call(func=ast.Attribute(attr=verb), args=[*_, given]) if verb in TYPED:
             told = isinstance(given, ast.Name) and _NAME.search(given.id)  # where it is bound
-            if _FIELD.search(_described(node)) and not told:
+            if FIELD.search(described(node)) and not told:
                 yield given, "what is typed into a field for a secret stands in the file"
         case ast.keyword(arg="auth", value=ast.Tuple(elts=[*_, last])):
             yield last, "a password stands in the file"
@@ -107,7 +107,7 @@ def _bound(name: str, value: ast.expr) -> Iterator[tuple[ast.expr, str]]:
         yield value, f"the value of {name} stands in the file"
 
 
-def _described(node: ast.Call) -> str:
+def described(node: ast.Call) -> str:
     """Names and texts by which a field is found that something is typed into."""
     assert isinstance(node.func, ast.Attribute)
     by = [node.func.value, *node.args[:-1]]
@@ -129,18 +129,23 @@ def _named(source: Source, target: ast.expr) -> str:
 def _is_value(text: str) -> bool:
     """Whether a text may be a secret, and not a selector, a path or the label of a field."""
     words = re.fullmatch(r"[A-Za-z]+:?", text) or (" " in text and not _SCHEME.match(text))
-    label = bool(words and _FIELD.search(text))
+    label = bool(words and FIELD.search(text))
     return len(text) >= 4 and not (label or _MEANT.search(text) or _SELECTOR.match(text))
 
 
 def _looks_random(source: Source, node: ast.Constant) -> bool:
     text = str(node.value)
+    call = source.parents.get(node)
+    if isinstance(call, ast.Call) and "locator" in ast.unparse(call.func):
+        return bool(_KNOWN.search(text))
+    return is_key(text)
+
+
+def is_key(text: str) -> bool:
+    """Whether a text looks like a key, wherever it stands."""
     if _KNOWN.search(text):
         return True
     if not _RANDOM.fullmatch(text) or text.startswith("/"):
-        return False
-    call = source.parents.get(node)
-    if isinstance(call, ast.Call) and "locator" in ast.unparse(call.func):
         return False
     kinds = [list(run) for _, run in groupby(text, key=_class)]
     mixed = {_class(letter) for letter in text} >= {"upper", "lower", "digit"}
@@ -170,14 +175,14 @@ def hosts(source: Source, own: Collection[str]) -> Iterator[Finding]:
     told = set()
     for node in source.nodes:
         for value in _addresses(node):
-            host = _host(source.opening(value))
+            host = host_of(source.opening(value))
             if host:
                 told |= set(ast.walk(value))
                 what = f"it goes to {host}, whatever the region says"
                 yield source.finding(value, Rule.HOST_LITERAL, what, _HOST_MEND, Severity.ERROR)
     for text in source.texts:
-        if text not in told and _host(str(text.value)) in own:
-            what = f"it names {_host(str(text.value))}, the host of a region"
+        if text not in told and host_of(str(text.value)) in own:
+            what = f"it names {host_of(str(text.value))}, the host of a region"
             yield source.finding(text, Rule.HOST_LITERAL, what, _HOST_MEND, Severity.ERROR)
 
 
@@ -189,7 +194,8 @@ def _addresses(node: ast.AST) -> Iterator[ast.expr]:
         yield from (each.value for each in node.keywords if each.arg == "base_url")
 
 
-def _host(text: str) -> str:
+def host_of(text: str) -> str:
+    """The host that a text is the address of, or nothing."""
     if not re.match(r"(?:https?:)?//\w", text):
         return ""
     try:

@@ -27,13 +27,18 @@ class Comment(NamedTuple):
 class Source:
     """A file that can be read as Python.
 
+    Args:
+        path: where it is.
+        name: what messages call it.
+        text: what it says, where that is at hand already.
+
     Raises:
         OSError, SyntaxError, ValueError: it cannot.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, text: str | None = None) -> None:
         self.path, self.name = path, name
-        self.text = path.read_bytes().decode("utf-8-sig")
+        self.text = path.read_bytes().decode("utf-8-sig") if text is None else text
         self.tree = ast.parse(self.text)
 
     def finding(

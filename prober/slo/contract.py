@@ -236,6 +236,12 @@ class Contract:
         return self.sla.target if self.sla and (objective in about or not about) else None
 
     @property
+    def times_final(self) -> bool:
+        """Whether an objective judges the time of an attempt that is not a slot's first."""
+        timed = any(isinstance(each.sli, Latency) for each in self.objectives)
+        return timed and self.data.retry is Retry.FINAL
+
+    @property
     def hash(self) -> str:
         """SHA-256 of what is written here and in the policy's file, sign-offs left out: 64 digits.
 

@@ -10,13 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
-
 from prober import document
 from prober.document import Document, did_you_mean
 from prober.errors import InputError, Problem
 from prober.journey import Journey
+from prober.schema import published
 from prober.slo import policy_format
 from prober.slo.alert import length_ms
 from prober.slo.contract import Alerts, Budgeting, Contract, Owners
@@ -71,11 +69,7 @@ def parse(text: str, file: str) -> Contract:
 
 def schema() -> dict[str, Any]:
     """The published JSON Schema of contract files."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **ContractKeys.model_json_schema(schema_generator=WithoutNull),
-        "title": "Prober SLO contract",
-    }
+    return published(ContractKeys, "Prober SLO contract")
 
 
 def check(contract: Contract, journeys: Iterable[Journey]) -> list[Problem]:
@@ -86,19 +80,6 @@ def check(contract: Contract, journeys: Iterable[Journey]) -> list[Problem]:
     what = f"there is no journey {contract.journey}"
     mend = did_you_mean(contract.journey, known)
     return [contract.source.problem(("spec", "journey"), what, mend)]
-
-
-class WithoutNull(GenerateJsonSchema):
-    """JSON Schema of a document, in which a key has a value or is not there."""
-
-    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
-        """Only what may be written."""
-        return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
-        """A default of None is said by the key not being required."""
-        inner = super().default_schema(schema)
-        return {key: value for key, value in inner.items() if (key, value) != ("default", None)}
 
 
 def _contract(source: Document) -> Contract:

@@ -134,6 +134,13 @@ class Sight:
         return None if self.pause_ms is None else runs * self.pause_ms
 
     @property
+    def judged_after_ms(self) -> Fraction | None:
+        """How long it takes until there is enough to judge; None: nothing runs."""
+        if self.slice_ms and self.pause_ms is not None:
+            return Fraction(self.min_runs * self.slice_ms)
+        return self.lasts_ms(self.min_runs)
+
+    @property
     def false_pages(self) -> float:
         """How often somebody is woken in a window by chance, when the target is just kept."""
         return sum((watch.false_alarms for watch in self._pages), 0.0)

@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from types import UnionType
-from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from functools import cache, partial
+from types import NoneType, UnionType
+from typing import Any, Final, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
@@ -22,7 +22,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from prober import conventions as names
 from prober.journal.tally import VITALS
-from prober.model import Gap, Record, Run, RunId, Schedule, SlotState, Step
+from prober.model import Exchange, Gap, Party, Record, Run, RunId, Schedule, SlotState, Step
 from prober.telemetry.wire import Walk
 
 _READERS: Final[Mapping[str, Callable[[str], Record]]] = {
@@ -34,6 +34,8 @@ _READERS: Final[Mapping[str, Callable[[str], Record]]] = {
 _LARGEST: Final = 2**53
 #: A year and a month in µs, and more slots than any outage has: sums of millions stay exact.
 _LONGEST_US: Final = 2**45
+#: 35 TB.
+_MOST_BYTES: Final = 2**45
 _MOST_SLOTS: Final = 2**40
 #: Of a record, and of the counts of one region: what is larger was not made by an agent.
 _RECORD_BYTES: Final = 1 << 20
@@ -43,6 +45,12 @@ _SAID: Final = 500
 #: From a request to its records, or metrics: a resource, a scope, and one of them.
 _PATH: Final = (1, 2, 2)
 _NAME: Final = 1  # of a metric
+#: With it JSON says what a text does not hold as it is.
+_ESCAPE: Final = "\\u"
+#: Whose fields have types.
+_DECLARED: Final = (Run, Gap, Schedule, Step, RunId)
+#: Given where a value stands, and the value.
+_Check = Callable[[str, Any], None]
 
 Part = TypeVar("Part", bound=Message)
 
@@ -72,26 +80,51 @@ def records(body: bytes) -> Decoded:
     return decoded
 
 
-def run_counts(body: bytes) -> dict[tuple[str, str, str, str | None], int]:
-    """What agents claim by `prober.runs`: totals by (journey, region, outcome, cause).
+class Claimed(NamedTuple):
+    """What agents say of themselves with their metrics."""
 
-    Of several points of one series the largest is the newest: totals only grow.
+    #: By `prober.runs`: totals by (journey, region, outcome, cause). Of several points of one
+    #: series the largest is the newest: totals only grow.
+    runs: dict[tuple[str, str, str, str | None], int]
+    #: By `prober.effects.orphans`: when it was so, in ms since 1970, and how many there were, by
+    #: (journey, region).
+    orphans: dict[tuple[str, str], tuple[int, int]]
+
+
+def claims(body: bytes) -> Claimed:
+    """What agents say of themselves in an ExportMetricsServiceRequest; the rest is not looked at.
 
     Raises:
-        ValueError: the body is not an ExportMetricsServiceRequest.
+        ValueError: the body is not one.
     """
-    counts: dict[tuple[str, str, str, str | None], int] = {}
-    walk = Walk()
+    claimed, walk = Claimed({}, {}), Walk()
+    readers = {
+        names.RUNS.name.encode(): _take_runs,
+        names.ORPHANS.name.encode(): _take_orphans,
+    }
     with _told("ExportMetricsServiceRequest"):
         for part in walk.parts(memoryview(body), *_PATH):
-            if _name(walk, part) != names.RUNS.name.encode():
+            name = _name(walk, part)
+            if (take := readers.get(name)) is None:
                 continue
             if len(part) > _COUNTS_BYTES:
-                raise ValueError(f"{names.RUNS.name} is over {_COUNTS_BYTES} bytes")
-            for point in _parse(Metric(), part).sum.data_points:
-                key = _run_key(point.attributes)
-                counts[key] = max(counts.get(key, 0), point.as_int)
-    return counts
+                raise ValueError(f"{name.decode()} is over {_COUNTS_BYTES} bytes")
+            take(_parse(Metric(), part), claimed)
+    return claimed
+
+
+def _take_runs(metric: Metric, claimed: Claimed) -> None:
+    for point in metric.sum.data_points:
+        key = _run_key(point.attributes)
+        claimed.runs[key] = max(claimed.runs.get(key, 0), point.as_int)
+
+
+def _take_orphans(metric: Metric, claimed: Claimed) -> None:
+    for point in metric.gauge.data_points:
+        journey, region, *_ = _run_key(point.attributes)
+        said = point.time_unix_nano // 1_000_000, point.as_double
+        if 0 <= said[1] <= _LARGEST and said >= claimed.orphans.get((journey, region), (0, 0)):
+            claimed.orphans[journey, region] = said[0], int(said[1])
 
 
 @contextmanager
@@ -144,34 +177,66 @@ def _run_key(attributes: Iterable[KeyValue]) -> tuple[str, str, str, str | None]
 
 
 def _record(log: LogRecord) -> Record:
-    record = _READERS[log.event_name](log.body.string_value)
-    _check(type(record).__name__.lower(), record, type(record))
+    text = log.body.string_value
+    record = _READERS[log.event_name](text)
+    kind: Any = type(record)
+    _checker(kind)(kind.__name__.lower(), record)
     _check_sense(record)
-    record.to_json().encode()  # text that cannot be written down is a ValueError
+    if _ESCAPE in text:  # by one it may say what cannot be written down, which is a ValueError
+        record.to_json().encode()
     return record
 
 
-def _check(path: str, value: Any, hint: Any) -> None:
-    """Compare a value with its declared type, all the way down; raises ValueError."""
-    inner = get_args(hint)
-    origin = get_origin(hint)
+@cache
+def _checker(hint: Any) -> _Check:
+    """What compares a value with a declared type, all the way down; it raises ValueError."""
+    if hint in _DECLARED:
+        return _checker_of_fields(hint)
+    inner, origin = get_args(hint), get_origin(hint)
     if origin is UnionType:
+        return _checker_of_optional(_checker(next(kind for kind in inner if kind is not NoneType)))
+    if origin is tuple:
+        return _checker_of_items(_checker(inner[0]))
+    if origin is Mapping:
+        return _checker_of_entries(*map(_checker, inner))
+    return partial(_check_plain, kind=hint)
+
+
+def _checker_of_fields(kind: type) -> _Check:
+    fields = [(name, _checker(hint)) for name, hint in get_type_hints(kind).items()]
+
+    def check(path: str, value: Any) -> None:
+        for name, check_field in fields:
+            check_field(f"{path}.{name}", getattr(value, name))
+
+    return check
+
+
+def _checker_of_optional(check_value: _Check) -> _Check:
+    def check(path: str, value: Any) -> None:
         if value is not None:
-            _check(path, value, next(kind for kind in inner if kind is not type(None)))
-    elif origin is tuple:
+            check_value(path, value)
+
+    return check
+
+
+def _checker_of_items(check_item: _Check) -> _Check:
+    def check(path: str, value: Any) -> None:
         _expect(path, value, tuple)
         for index, item in enumerate(value):
-            _check(f"{path}[{index}]", item, inner[0])
-    elif origin is Mapping:
+            check_item(f"{path}[{index}]", item)
+
+    return check
+
+
+def _checker_of_entries(check_key: _Check, check_item: _Check) -> _Check:
+    def check(path: str, value: Any) -> None:
         _expect(path, value, dict)
         for key, item in value.items():
-            _check(path, key, inner[0])
-            _check(f"{path}.{key}", item, inner[1])
-    elif hint in (Run, Gap, Schedule, Step, RunId):
-        for name, kind in _hints(hint).items():
-            _check(f"{path}.{name}", getattr(value, name), kind)
-    else:
-        _check_plain(path, value, hint)
+            check_key(path, key)
+            check_item(f"{path}.{key}", item)
+
+    return check
 
 
 def _check_plain(path: str, value: Any, kind: Any) -> None:
@@ -188,11 +253,6 @@ def _expect(path: str, value: Any, kind: type) -> None:
     right = type(value) is kind if kind is int else isinstance(value, kind)
     if not right:
         raise ValueError(f"{path} is a {type(value).__name__}, not a {kind.__name__}")
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
 
 
 def _check_sense(record: Record) -> None:
@@ -217,6 +277,7 @@ def _check_run(run: Run) -> None:
         raise ValueError("run.id.attempt is below 1")
     spans = [run.duration_us, run.start_delay_us, *run.phases.values()]
     spans += [us for step in run.steps for us in (step.offset_us, step.duration_us)]
+    spans += [us for step in run.steps for us in step.network.values()]
     if min(spans) < 0:
         raise ValueError("run has a span below 0")
     spans += [value for step in run.steps for value in step.vitals.values()]
@@ -225,6 +286,12 @@ def _check_run(run: Run) -> None:
     for step in run.steps:
         if unknown := step.vitals.keys() - VITALS.keys():
             raise ValueError(f"run has an unknown vital {min(unknown)}")
+        if unknown := step.network.keys() - set(Exchange):
+            raise ValueError(f"run has an unknown part of an exchange {min(unknown)}")
+        if unknown := step.weight.keys() - set(Party):
+            raise ValueError(f"run has an unknown party {min(unknown)}")
+        if any(not 0 <= size <= _MOST_BYTES for size in step.weight.values()):
+            raise ValueError("run has a step that weighs what none can")
 
 
 def _waited_us(run: Run) -> float:

@@ -17,7 +17,7 @@ from itertools import chain
 from typing import Final
 
 from prober import conventions as names
-from prober.config import Destination, Signal
+from prober.destination import Destination, Signal
 from prober.errors import JournalError
 from prober.journal.journal import Journal
 from prober.journal.tally import Increment

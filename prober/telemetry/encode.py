@@ -267,6 +267,8 @@ def _step_attributes(run: Run, step: Step) -> Attributes:
         names.OUTCOME: str(step.outcome),
         names.SYNTHETIC: "test",
         **{VITALS[vital].name: value / PER_UNIT for vital, value in step.vitals.items()},
+        **{f"{names.NETWORK_PHASE}.{part}": us / PER_UNIT for part, us in step.network.items()},
+        **{f"{names.PAGE_WEIGHT.name}.{party}": size for party, size in step.weight.items()},
     }
 
 
@@ -352,10 +354,10 @@ def _histogram(histogram: Histogram, life: _Lifetime, exemplars: Exemplars) -> o
             start_time_unix_nano=life.start_ns,
             time_unix_nano=life.time_ns,
             attributes=_attributes(attributes_of(series.attributes)),
-            explicit_bounds=[bound / PER_UNIT for bound in histogram.bounds],
+            explicit_bounds=[bound / histogram.per_unit for bound in histogram.bounds],
             bucket_counts=series.counts,
             count=sum(series.counts),
-            sum=series.total / PER_UNIT,
+            sum=series.total / histogram.per_unit,
         )
         point.exemplars.extend(_exemplars(histogram, series, exemplars))
     return found
@@ -368,7 +370,7 @@ def _exemplars(
         if found := exemplars.get((histogram.metric.name, series.attributes, bound)):
             yield otlp_metrics.Exemplar(
                 time_unix_nano=_nanos(found.time_ms),
-                as_double=found.value / PER_UNIT,
+                as_double=found.value / histogram.per_unit,
                 trace_id=found.trace_id,
                 span_id=found.span_id,
             )

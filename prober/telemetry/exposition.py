@@ -14,7 +14,6 @@ from prober import conventions as names
 from prober.conventions import prometheus_label, prometheus_name
 from prober.journal.journal import Journal
 from prober.telemetry.totals import (
-    PER_UNIT,
     Counter,
     Histogram,
     Reading,
@@ -44,13 +43,13 @@ def _counter(counter: Counter) -> Iterator[str]:
 
 def _histogram(histogram: Histogram) -> Iterator[str]:
     name = prometheus_name(histogram.metric)
-    bounds = [*(_number(bound / PER_UNIT) for bound in histogram.bounds), "+Inf"]
+    bounds = [*(_number(bound / histogram.per_unit) for bound in histogram.bounds), "+Inf"]
     yield from _head(name, histogram.metric)
     for series in histogram.series:
         attributes = attributes_of(series.attributes)
         for bound, count in zip(bounds, accumulate(series.counts), strict=True):
             yield f"{name}_bucket{_labels(attributes, le=bound)} {count}"
-        yield f"{name}_sum{_labels(attributes)} {_number(series.total / PER_UNIT)}"
+        yield f"{name}_sum{_labels(attributes)} {_number(series.total / histogram.per_unit)}"
         yield f"{name}_count{_labels(attributes)} {sum(series.counts)}"
 
 

@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
-from prober.config import Destination, Signal
+from prober.destination import Destination, Signal
 from prober.telemetry import proxy, reply, tls
 from prober.telemetry.reply import Reply, Verdict
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from prober.config import Destination, Signal
+from prober.destination import Destination, Signal
 from prober.errors import InputError, Problem
 from prober.telemetry import proxy, reply, tls
 from prober.telemetry.encode import compress

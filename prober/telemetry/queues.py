@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, ScopeMetrics
 
-from prober.config import Signal
+from prober.destination import Signal
 from prober.journal.journal import Journal
 from prober.journal.outbox import Cursor, Entry
 from prober.telemetry.reply import Reply, Verdict

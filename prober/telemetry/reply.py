@@ -22,7 +22,7 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
-from prober.config import Signal
+from prober.destination import Signal
 
 PROTOBUF: Final = "application/x-protobuf"
 #: A reply says yes, or why not: more than this is something else.

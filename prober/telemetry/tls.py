@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from prober.config import Destination
+from prober.destination import Destination
 from prober.errors import InputError, Problem
 
 if TYPE_CHECKING:

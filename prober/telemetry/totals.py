@@ -12,7 +12,8 @@ from prober import conventions as names
 from prober.journal.journal import Journal
 from prober.journal.tally import UNBOUNDED
 
-#: Histogram values and bounds are stored as integers: µs, or millionths for `prober.page.cls`.
+#: Histogram values and bounds are stored as integers: bytes, µs, or millionths for
+#: `prober.page.cls`; so many of the latter make one of the unit.
 PER_UNIT: Final = 1_000_000
 _METRICS = {metric.name: metric for metric in names.METRICS}
 _THRESHOLDS_COUNT = {names.RUN_DURATION.name, names.STEP_DURATION.name}
@@ -45,6 +46,11 @@ class Histogram:
     metric: names.Metric
     bounds: tuple[int, ...]
     series: tuple[Distribution, ...]
+
+    @property
+    def per_unit(self) -> int:
+        """How many of what is stored make one of the metric's unit."""
+        return 1 if self.metric.unit == "By" else PER_UNIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +112,9 @@ def _contract_bounds(journal: Journal) -> set[int]:
 def _histogram(
     metric: names.Metric, rows: list[tuple[str, str, int, int, int]], contract_bounds: set[int]
 ) -> Histogram:
-    ladder = names.CLS_LADDER if metric is names.PAGE_CLS else names.LADDER_US
     named = contract_bounds if metric.name in _THRESHOLDS_COUNT else set()
     stored = {row[2] for row in rows} - {UNBOUNDED}
-    bounds = tuple(sorted(stored | named | set(ladder)))
+    bounds = tuple(sorted(stored | named | set(names.ladder(metric))))
     series = [
         _distribution(attributes, bounds, list(buckets))
         for attributes, buckets in groupby(rows, lambda row: row[1])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from prober.config import Destination, Signal
+from prober.destination import Destination, Signal
 from prober.telemetry.reply import Reply
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from prober.agent.deadline import Deadline
+from prober.agent.undo import Noting
 from prober.config import Region
 from prober.journey import Journey
 from prober.testing.trial import Trial
@@ -65,6 +66,8 @@ class Acting:
         if trial is None:
             return (yield)
         context = _context(pyfuncitem.funcargs)
+        trial.resources = pyfuncitem.funcargs
+        trial.recorder.noting = Noting(pyfuncitem.obj.__globals__.__getitem__)
         self._trial = trial
         try:
             with trial.performing(context, self._deadline(context)):

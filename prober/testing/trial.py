@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from prober.agent.cleaning import Cleaning
 from prober.agent.deadline import Deadline
 from prober.agent.hearing import awaited, hear
-from prober.agent.question import in_thread
 from prober.agent.recorder import Recorder, TargetAnswered
 from prober.agent.trouble import first_lines, trouble_of
-from prober.agent.vault import Unread, Vault
 from prober.agent.verdict import Finding, Stage, Trouble, Verdict, judge
 from prober.config import Region
-from prober.errors import InputError
 from prober.journey import Journey, on_stage, step
-from prober.model import Outcome
+from prober.model import Kind, Outcome, RunId
+from prober.testing import given
 
 if TYPE_CHECKING:
     from prober.agent.client import Client
@@ -47,7 +45,15 @@ class Trial:
         hosts = [urlsplit(region.base_url).netloc, *region.first_party] if region else []
         # A test may say itself where its site is.
         first_party = hosts if is_ours else ["*"]
-        self.recorder = Recorder(lambda event: None, _secrets(definition, region), first_party)
+        values = given.secrets(definition, region)
+        self._lease = given.accounts(definition, region)
+        self.recorder = Recorder(lambda event: None, values | self._lease.values, first_party)
+        now_ms = time.time_ns() // 1_000_000
+        where = region.name if region else "pytest"
+        self.recorder.run_name = RunId(definition.name, where, now_ms, 1, Kind.MANUAL).name
+        self._region = region
+        #: What pytest gave the journey's function, by name.
+        self.resources: Mapping[str, Any] = {}
         self.client: Client | None = None
         self._deadline: Deadline | None = None
         self._crashed = False
@@ -140,16 +146,28 @@ class Trial:
 
     def clean(self) -> list[str]:
         """Run what the journey left to clean up, newest first; what failed of it."""
-        errors = []
         with on_stage(self.recorder), ExitStack() as limits:
-            self._limit(limits, CLEANUP_S)
-            for action in reversed(self.recorder.cleanups):
-                try:
-                    action()
-                except Exception as error:  # noqa: BLE001  # the author's code, after the verdict
-                    errors.append(first_lines(error))
+            ends = self._limit(limits, CLEANUP_S)
+            find, give = self.recorder.noting.function, partial(self._give, ends, limits)
+            errors = Cleaning(self.recorder, find, give).run((), ends)
         self.recorder.cleanups.clear()
+        self._lease.release()
         return errors
+
+    def _give(self, ends: float, limits: ExitStack, name: str) -> object:
+        """What an undo asks for by parameter name: a client even where the journey had none."""
+        if name in self.resources:
+            return self.resources[name]
+        if name == "http" and self._region:
+            from prober.agent.client import Client
+
+            headers = {"user-agent": self._region.user_agent_suffix}
+            client = Client(self.recorder, base_url=self._region.base_url, headers=headers)
+            client.ends = ends
+            return limits.enter_context(client)
+        if name == "base_url" and self._region:
+            return self._region.base_url
+        raise LookupError(f"this test had no {name}")
 
     def watch(self) -> None:
         """Somebody stopped it to look at it: its time is no longer judged."""
@@ -170,25 +188,3 @@ class Trial:
 
     def _crash(self) -> None:
         self._crashed = True
-
-
-def _secrets(definition: Journey, region: Region | None) -> dict[str, str]:
-    """Those that it names: the region's, or else those of the environment.
-
-    Raises:
-        InputError: one cannot be read from where the region has it.
-    """
-    found = {}
-    for name in definition.secrets:
-        if value := os.environ.get(f"PROBER_SECRET_{name.upper()}"):
-            found[name] = value
-    return found | (_read(region, definition.secrets) if region else {})
-
-
-def _read(region: Region, names: Iterable[str]) -> dict[str, str]:
-    """In a thread: Playwright's own loop runs in this one."""
-    try:
-        return in_thread(lambda: asyncio.run(Vault(region.origins).read(names))).result()
-    except Unread as missing:
-        problem = region.problem(("secrets", missing.name), missing.why.what, missing.why.mend)
-        raise InputError([problem]) from None

@@ -104,6 +104,7 @@ def test_healthz_answers_while_the_target_hangs_and_the_run_is_the_target_s_faul
     until(agent.ready, 60)  # a sick target is not a sick agent
 
 
+@pytest.mark.long
 def test_healthz_tells_a_loop_that_stands(agent: Agent, until: Until) -> None:
     assert agent.process
     agent.process.send_signal(signal.SIGSTOP)

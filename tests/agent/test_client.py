@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import signal
+import socket
+import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
 import pytest
+import trustme
 
 from prober.agent.client import Client
 from prober.agent.recorder import Recorder
 from tests.faults.bench import Site
+
+LATE_S = 0.3
 
 
 @pytest.fixture
@@ -70,3 +78,78 @@ def test_an_alarm_of_the_journeys_own_is_not_lost(client: Client) -> None:
     client.get("/")
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Keeps connections; `/late` is answered late."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answer, late or at once."""
+        if self.path == "/late":
+            time.sleep(LATE_S)
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@contextmanager
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """The address of a server that runs meanwhile; by name, so that it is looked up."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        server.daemon_threads = True
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
+        yield f"http{'s' if tls else ''}://localhost:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_a_step_knows_what_its_requests_spent_their_time_on(
+    client: Client, recorder: Recorder
+) -> None:
+    with serving() as url:
+        with recorder.step("first", None):
+            client.get(f"{url}/late")
+        with recorder.step("again", None):
+            client.get(f"{url}/")
+        client.close()
+    first, again = (step["network"] for step in recorder.steps)
+    assert first.keys() == {"dns", "connect", "wait", "transfer"}
+    assert again.keys() == {"wait", "transfer"}, "its connection was there"
+    assert sum(first.values()) <= recorder.steps[0]["duration_us"]
+    assert first["wait"] > 0.9 * LATE_S * 1e6 > 3 * (first["connect"] + first["transfer"])
+
+
+def test_a_name_that_is_slow_to_look_up_is_no_slow_connection(
+    client: Client, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookup = socket.getaddrinfo
+
+    def slow(*wanted: Any, **options: Any) -> Any:
+        time.sleep(LATE_S)  # as a resolver far away
+        return lookup(*wanted, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with serving() as url, recorder.step("ask", None):
+        client.get(url)
+        client.close()
+    network = recorder.steps[0]["network"]
+    assert network["dns"] > 0.9 * LATE_S * 1e6 > 3 * network["connect"]
+
+
+def test_a_handshake_is_told_from_the_connection_under_it(recorder: Recorder) -> None:
+    authority = trustme.CA()
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(theirs)
+    authority.configure_trust(ours)
+    with serving(theirs) as url, Client(recorder, verify=ours, trust_env=False) as http:
+        http.ends = time.monotonic() + 60
+        with recorder.step("ask", None):
+            http.get(url)
+    assert recorder.steps[0]["network"].keys() == {"dns", "connect", "tls", "wait", "transfer"}

@@ -23,6 +23,7 @@ WELL: dict[str, Any] = {
     "deliveries": (),
     "metrics_interval_ms": 15_000,
     "refused": (),
+    "uncopied": "",
 }
 
 
@@ -64,6 +65,7 @@ def seen(trouble: str | None = None, ahead_s: float | None = None) -> Look:
         ({"deliveries": [late(7200)]}, "export", "logs to main: 2h behind", False),
         ({"set_aside": Path("j.corrupt-1")}, "set_aside", "damaged, now j.corrupt-1", True),
         ({"refused": ("a.py:1: no",)}, "reload", "a.py:1: no", True),
+        ({"orphans": ("a: cancel('R-1')",)}, "orphans", "a: cancel('R-1')", True),
     ],
     ids=lambda value: value if isinstance(value, str) and " " not in value else "",
 )  # fmt: skip

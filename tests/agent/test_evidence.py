@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
-from prober.model import Cause, Phase
+from prober.model import Cause, Outcome, Phase, Run
 from tests.faults.bench import SECRETS, Bench, failed
 
 pytestmark = pytest.mark.browser
@@ -213,3 +215,51 @@ def test_what_cannot_be_written_costs_only_the_evidence(make_bench: object) -> N
     run = bench.run("def wrong(page: Page):\n    page.goto('/')\n    assert False")
     assert failed(run) == Cause.ASSERTION
     assert run.artefacts == ()
+
+
+#: By the cause of its run, the code of a step.
+ENDS = {
+    None: 'expect(page.get_by_role("heading")).to_have_text("Welcome")',
+    Cause.ASSERTION: 'assert page.title() == "Farewell", "it does not say so"',
+    Cause.HTTP_STATUS: 'page.goto("/status/503")',
+    Cause.TIMEOUT: 'page.goto("/hang")',
+}
+
+
+def verdict(run: Run) -> dict[str, Any]:
+    """All that is said of the target, without how long it took."""
+    return {
+        "outcome": (run.outcome, run.cause, run.step),
+        "message": re.sub(r"\d+", "", run.message or ""),
+        "steps": [(step.name, step.outcome) for step in run.steps],
+        "assertions": (run.assertions, run.held),
+        "silent": run.silent,
+    }
+
+
+@pytest.mark.parametrize(
+    ("cause", "timeout"),
+    [
+        (None, "20s"),
+        (Cause.ASSERTION, "20s"),
+        (Cause.HTTP_STATUS, "20s"),
+        pytest.param(Cause.TIMEOUT, "6s", marks=pytest.mark.long),
+    ],
+)
+def test_evidence_changes_no_verdict(bench: Bench, cause: Cause | None, timeout: str) -> None:
+    source = f"""
+        def told(page: Page):
+            with step("open"):
+                page.goto("/")
+                expect(page).to_have_title("Welcome")
+            with step("end"), assertion("as-it-should"):
+                {ENDS[cause]}
+        """
+    options = "secrets=['token'], mask=['h1']"
+    plain = bench.run(source, timeout=timeout)
+    kept = bench.run(source, timeout=timeout, options=options, trace=True)
+    assert (plain.cause, kept.cause) == (cause, cause)
+    assert verdict(kept) == verdict(plain)
+    shown = [] if plain.outcome is Outcome.PASSED else ["screenshot.png"]
+    assert [Path(name).name for name in plain.artefacts] == shown
+    assert [Path(name).name for name in kept.artefacts] == ["trace.zip", *shown]

@@ -106,13 +106,16 @@ def test_a_slot_that_meets_a_run_is_skipped(play: Any) -> None:
     play(story)
 
 
-def test_a_slot_that_no_worker_came_free_for_is_skipped(play: Any) -> None:
+def test_a_slot_that_no_worker_came_free_for_is_skipped(
+    play: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     async def story(rig: Rig) -> None:
-        rig.script.answers.append(NoCapacity())
+        rig.script.answers.append(NoCapacity("no account of shopper came free in time"))
         await rig.passes(1)
         assert reasons(rig) == {SlotReason.CAPACITY: 1}
         assert rig.gaps()[0].state is SlotState.SKIPPED
         assert rig.journal.claims() == []
+        assert "skipped: capacity: no account of shopper came free in time" in caplog.messages
 
     play(story)
 
@@ -199,6 +202,30 @@ def test_a_page_that_crashed_once_is_no_verdict(
         assert (first.id.attempt, first.outcome, first.cause) == (1, outcome, cause)
         assert first.held["cart"]
         assert ("total" in first.held) is (outcome is Outcome.FAILED)
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("first", "timed_again", "traced"),
+    [
+        (Cause.ASSERTION, False, True),
+        (Cause.TIMEOUT, False, True),
+        (Cause.PAGE_CRASH, False, False),
+        (Cause.ASSERTION, True, False),
+    ],
+)
+def test_an_attempt_whose_time_may_count_is_made_without_a_trace(
+    play: Any, first: Cause, timed_again: bool, traced: bool
+) -> None:
+    async def story(rig: Rig) -> None:
+        await rig.change(make_journey(parameters=("page",), timed_again=timed_again))
+        rig.script.answers.append(first)
+        await rig.passes(1)
+        assert [(order.id.attempt, order.trace) for order in rig.script.orders] == [
+            (1, False),
+            (2, traced),
+        ]
 
     play(story)
 

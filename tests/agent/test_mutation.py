@@ -121,6 +121,17 @@ def test_what_is_met_twice_is_mutated_once() -> None:
     assert len(mutations([one, one | {"chain": "p:nth-of-type(2)"}])) == 2
 
 
+def test_what_differs_only_in_who_asks_or_is_asked_is_told_apart() -> None:
+    by_http = {**field("", ""), "sort": "reply", "method": "POST", "path": "/pay"}
+    same = request(), request("fetch"), request(host="api.shop.example"), by_http
+    assert [each.name for each in mutations(same) if each.kind is Kind.ABORT] == [
+        "abort POST /pay",
+        "abort POST /pay by fetch",
+        "abort POST /pay at api.shop.example",
+        "abort POST /pay by http",
+    ]
+
+
 def test_addresses_of_orders_and_sessions_are_the_same_in_each_run() -> None:
     assert masked("/orders/17/of/0b1c9d3e-aa00-4e4e-8f8f-123456789abc") == "/orders/#/of/#"
     assert masked("/checkout") == "/checkout"

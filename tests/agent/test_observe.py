@@ -11,10 +11,12 @@ from pathlib import Path
 
 from prober import conventions as names
 from prober.agent.control import Look
+from prober.agent.copies import Copies
 from prober.agent.observe import Observer
 from prober.agent.reference import Reply
 from prober.config import Region
 from prober.errors import ProberError
+from prober.journal.effects import MOST_TRIES
 from prober.reload import Reload
 from prober.telemetry.totals import Reading
 from tests.agent.rig import REGION, Rig
@@ -58,6 +60,7 @@ def observer(rig: Rig, workers: Workers, reload: Reload | None = None) -> Observ
         rig.clock,
         lambda: rig.pen.waiting,
         reload or Reload(nothing_changes),
+        Copies(rig.journal, lambda: region),
     )
 
 
@@ -106,6 +109,28 @@ def test_a_newest_run_older_than_two_periods_is_not_told(tmp_path: Path) -> None
         assert names.RUN_LAST.name in by_name(observer(rig, Workers()).readings())
         rig.time.passes(1)
         assert names.RUN_LAST.name not in by_name(observer(rig, Workers()).readings())
+        await rig.kill()
+
+    asyncio.run(story())
+
+
+def test_orphans_are_told_for_every_journey_and_0_where_there_is_none(tmp_path: Path) -> None:
+    def orphans(watching: Observer) -> dict[str, float]:
+        return {
+            reading.attributes[names.JOURNEY]: reading.value
+            for reading in watching.readings()
+            if reading.metric is names.ORPHANS
+        }
+
+    async def story() -> None:
+        rig = await started(tmp_path / "journal.db")
+        watching = observer(rig, Workers())
+        assert orphans(watching) == {"checkout": 0}
+        number = rig.journal.effects.note(rig.runs()[0].id, "cancel", "R-1", {})
+        for _ in range(MOST_TRIES):
+            assert orphans(watching) == {"checkout": 0}
+            rig.journal.effects.remained(number, "503", 0)
+        assert orphans(watching) == {"checkout": 1}
         await rig.kill()
 
     asyncio.run(story())

@@ -144,6 +144,28 @@ def test_an_assertion_that_fails_is_the_targets(bench: Bench) -> None:
     assert run.silent
 
 
+@pytest.mark.parametrize(
+    ("style", "hindrance"),
+    [
+        pytest.param("visibility: hidden", "element is not visible", id="it is not shown"),
+        pytest.param("pointer-events: none", "intercepts pointer events", id="it is covered"),
+    ],
+)
+def test_a_click_that_finds_no_way_says_what_stood_in_it(
+    bench: Bench, style: str, hindrance: str
+) -> None:
+    run = bench.run(f"""
+        def stuck(page: Page):
+            with step("open"):
+                page.goto("/")
+                page.set_content("<button style='{style}'>Go on</button>")
+                expect(page.get_by_text("Go on")).to_have_count(1)
+                page.get_by_text("Go on").click(timeout=500)
+    """)
+    assert failed(run) == Cause.TIMEOUT
+    assert hindrance in (run.message or "")
+
+
 def test_nothing_before_the_first_request_is_the_targets(bench: Bench) -> None:
     run = bench.run("""
         def early(page: Page):

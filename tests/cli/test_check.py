@@ -38,6 +38,15 @@ def test_the_examples_fit_together(place: Path) -> None:
     assert "checkout: every 5m, at most 1m, browser." in done.stdout
 
 
+def test_what_a_region_does_otherwise_is_said_below_it(place: Path) -> None:
+    region = place / "regions" / "eu-west-1.yaml"
+    region.write_text(f"{region.read_text()}journeys: {{checkout: {{every: 15s, timeout: 14s}}}}\n")
+    done = check(place)
+    assert "there: every" not in done.stdout.split("  us-east-1: ")[1]
+    below = done.stdout.split("  eu-west-1: ")[1].splitlines()[1]
+    assert below == "    checkout there: every 15s, at most 14s"
+
+
 def test_json_is_one_object(place: Path) -> None:
     found = json.loads(check(place, "--json").stdout)
     assert {"journeys", "regions", "objectives", "lints"} <= found.keys()

@@ -33,6 +33,7 @@ def place(tmp_path: Path, shop: Shop) -> Path:
         f"region: here\nbase_url: {shop.url}\n"
         "secrets:\n  shop_user: ada@shop.example\n  shop_password: analytical-engine\n"
         "  partner_user: ada@shop.example\n  partner_password: analytical-engine\n"
+        "accounts: {shopper: [{user: ada@shop.example, password: analytical-engine}]}\n"
         f"sandbox: {'off' if os.geteuid() == 0 else 'on'}\ndata: {tmp_path / 'data'}\n"
     )
     return tmp_path

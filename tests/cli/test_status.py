@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from prober import conventions as names
 from prober.evaluator.audit import AUDIT, AuditLog, Kind
 from prober.journal.journal import Journal
 from prober.journal.outbox import Entry
@@ -19,6 +20,8 @@ from prober.model import Cause, Outcome, Record, Run, RunId, Schedule
 from prober.model import Kind as RunKind
 from prober.slo.exclusion import Category, Exclusion
 from prober.telemetry import encode
+from prober.telemetry.totals import Reading
+from tests.conftest import wait_until
 
 CONTRACT = """\
 apiVersion: prober/v1
@@ -134,6 +137,27 @@ def test_the_table_has_a_line_for_each_objective(url: str) -> None:
         line.startswith("checkout-completion availability over 1h: the error budget is spent until")
         for line in lines
     )
+
+
+def test_what_runs_left_at_the_target_is_told_with_what_to_do(url: str, tmp_path: Path) -> None:
+    book = Journal.open(tmp_path / "agent.db")
+    readings = [
+        Reading(names.ORPHANS, {names.REGION: "eu-west-1", names.JOURNEY: journey}, count)
+        for journey, count in (("order", 2), ("login", 0))
+    ]
+    body = encode.metrics(book, time.time_ns() // 1_000_000, readings, {})
+    book.close()
+    kind = {"Content-Type": "application/x-protobuf"}
+    httpx.post(f"{url}/v1/metrics", content=body, headers=kind, trust_env=False).raise_for_status()
+
+    def told() -> list[str]:
+        lines = prober_status("--url", url).stdout.splitlines()
+        return [line for line in lines if "orphan" in line or "/readyz" in line]
+
+    wait_until(lambda: len(told()) == 2)
+    first, second = told()
+    assert first == "order in eu-west-1: 2 orphans, made at the target and not taken back"
+    assert "take it away by hand" in second
 
 
 def test_a_narrow_terminal_gets_whole_words(url: str) -> None:

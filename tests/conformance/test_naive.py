@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from itertools import count
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from prober.journal.journal import Journal
 from prober.journal.view import View
 from prober.slo.moment import iso
+from tests.conftest import EFFORT
 
 #: What is one to the naive one is so much in the journal.
 UNIT_S = 300
@@ -26,7 +26,6 @@ UNIT_S = 300
 AS_OF = 5_940_007
 KNOWN = AS_OF + 3
 REGIONS = ("r1", "r2", "r3")
-THOROUGH = os.environ.get("PROBER_HYPOTHESIS") == "thorough"
 
 History = dict[str, Any]
 Judge = Callable[[History], Mapping[str, Any]]
@@ -34,7 +33,7 @@ Judge = Callable[[History], Mapping[str, Any]]
 
 def cases(default: int) -> settings:
     return settings(
-        max_examples=default * (20 if THOROUGH else 1),
+        max_examples=round(default * EFFORT),
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

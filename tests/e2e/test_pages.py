@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests.conftest import Shop
 from tests.e2e.conftest import Process
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(170)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(170)]
 
 JOURNEY = """
     from playwright.sync_api import Page, expect

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from prober.agent.copies import Copies
 from prober.agent.observe import Observer
-from prober.config import Destination, Region
+from prober.config import Region
+from prober.destination import Destination
 from prober.journal.journal import Journal
 from prober.journal.tally import Rule
 from prober.journal.view import View
@@ -97,7 +99,10 @@ class Site:
         region = Region.model_validate(
             {"region": self.name, "base_url": "http://127.0.0.1:1", "fleet": (self.name,)}
         )
-        self.observer = Observer(region, self.journal, self.view, idle, idle, lambda: 0, idle)
+        copies = Copies(self.journal, lambda: region)
+        self.observer = Observer(
+            region, self.journal, self.view, idle, idle, lambda: 0, idle, copies
+        )
         self.snapshots = Snapshots(self.journal, self.resource, self.observer.readings, ["backend"])
         known = {series.journey for series in self.view.series()}
         made = [self._schedule(j) for j in self.journeys if j not in known]

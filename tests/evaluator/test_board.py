@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from prober.evaluator.board import PLACES, Board, Claim, Claims
+from prober.evaluator.board import FRESH_MS, PLACES, Board, Claim, Claims
 from prober.journal.journal import Journal
 from prober.journal.view import View
 from prober.model import Outcome, Run, Schedule
@@ -151,3 +151,48 @@ def test_what_a_region_said_long_ago_is_forgotten_also_when_nobody_looks() -> No
         claims.hear(PLACE, n, BEGIN_MS + n * MINUTE_MS)
     assert len(claims._heard[PLACE]) == 2
     assert claims.now(BEGIN_MS + 999 * MINUTE_MS) == {PLACE: Claim(total=999, overdue=998)}
+
+
+def test_what_runs_left_is_told_of_journeys_without_a_contract_too(
+    board: Board, book: Journal, clock: Clock, run: Callable[..., Run]
+) -> None:
+    book.write([run(BEGIN_MS)])
+    (row,) = board.status().rows["checkout"]
+    assert (row.orphans, row.to_dict()["orphans"]) == (None, None), "nobody has said"
+    for journey, count in (("order", 1), ("checkout", 2), ("login", 0)):
+        board.claims.hear_orphans((journey, "eu-west-1"), count, BEGIN_MS, BEGIN_MS)
+    clock.now_ms += FRESH_MS
+    status = board.status()
+    assert status.rows["checkout"][0].orphans == 2
+    assert status.left == [
+        "checkout in eu-west-1: 2 orphans, made at the target and not taken back",
+        "order in eu-west-1: 1 orphan, made at the target and not taken back",
+    ]
+    assert status.to_dict()["orphans"] == [
+        {"journey": "checkout", "region": "eu-west-1", "count": 2},
+        {"journey": "order", "region": "eu-west-1", "count": 1},
+    ]
+
+
+def test_the_newest_number_of_orphans_holds_whatever_arrives_last() -> None:
+    claims = Claims()
+    claims.hear_orphans(PLACE, 3, at_ms=1000, now_ms=5000)
+    claims.hear_orphans(PLACE, 0, at_ms=2000, now_ms=5000)
+    claims.hear_orphans(PLACE, 3, at_ms=1500, now_ms=5000)
+    assert claims.orphans() == {PLACE: 0}
+
+
+def test_a_number_of_orphans_from_the_future_does_not_outlast_the_next() -> None:
+    claims = Claims()
+    claims.hear_orphans(PLACE, 3, at_ms=2**60, now_ms=1000)
+    claims.hear_orphans(PLACE, 0, at_ms=1001, now_ms=1001)
+    assert claims.orphans() == {PLACE: 0}
+
+
+def test_senders_who_name_more_and_more_places_of_orphans_take_no_more_room() -> None:
+    claims = Claims()
+    for n in range(PLACES + 100):
+        claims.hear_orphans(("order", str(n)), 1, 1, 1)
+    claims.hear_orphans(("order", "7"), 2, 2, 2)
+    found = claims.orphans()
+    assert (len(found), found["order", "7"]) == (PLACES, 2)

@@ -49,7 +49,7 @@ def test_a_signal_ends_it_in_order_within_5_s(
 
 def test_it_says_in_one_line_where_it_is(evaluator: Callable[..., Evaluator]) -> None:
     judge = evaluator()
-    assert judge.ready == f"evaluator is ready on {judge.url}: 1 SLOs\n"
+    assert judge.ready == f"evaluator is ready on {judge.url}: 1 SLO\n"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "192.0.2.1", "example.com"])

@@ -80,6 +80,7 @@ def test_the_page_renews_itself_and_says_when_it_cannot(
     page.close()
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_the_page_works_without_scripts(
     evaluator: Callable[..., Evaluator], browser: Browser, last_minute: Callable[..., list[Record]]

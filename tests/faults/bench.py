@@ -43,7 +43,7 @@ HEAD = """\
 import os, re, signal, subprocess, sys, threading, time
 from playwright.sync_api import BrowserContext, Error, Page, TimeoutError, expect
 import httpx
-from prober import assertion, cleanup, journey, secret, step, totp
+from prober import account, assertion, cleanup, journey, run_name, secret, step, totp
 """
 WELCOME = "<!doctype html><title>Welcome</title><h1>Welcome</h1>"
 

@@ -61,7 +61,7 @@ def met_in_peace(scene: Scene, fault: Fault) -> Said:
     pytest.skip(f"this machine had other work each of {PATIENCE} times: {said.message}")
 
 
-@pytest.mark.timeout(60 + 60 * REPEAT + 60 * PEER)
+@pytest.mark.timeout(60 + 100 * REPEAT + 60 * PEER)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.origin}: {fault.name}")
 def test_whose_fault_it_is(fault: Fault, scene: Scene, confusion: Confusion) -> None:
     ours = [met_in_peace(scene, fault) for _ in range(REPEAT)]

@@ -68,8 +68,14 @@ def strike(
     return listener
 
 
-@pytest.mark.parametrize("victim", VICTIMS)
-@pytest.mark.parametrize("how", SIGNALS)
+@pytest.mark.parametrize(
+    ("how", "victim"),
+    [
+        *(("killed", victim) for victim in VICTIMS),
+        ("stopped", "driver"),
+        *(pytest.param("stopped", each, marks=pytest.mark.long) for each in ("worker", "browser")),
+    ],
+)
 def test_the_target_is_not_blamed_when_ours_is(bench: Bench, victim: str, how: str) -> None:
     find, causes = VICTIMS[victim]
     bench.rest()  # the worker that the last one cost is not in the time of this one

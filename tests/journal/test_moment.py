@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
 from prober.journal.journal import Journal
 from prober.journal.moment import Moment
-from prober.journal.store import Store, open_reader
+from prober.journal.store import open_reader
 from tests.conftest import PATIENCE_S
 
 
 def test_a_question_is_asked_once_a_moment(tmp_path: Path) -> None:
-    Journal.open(tmp_path / "journal.db").close()
-    moment = Moment(open_reader(tmp_path / "journal.db"))
+    moment = of_an_empty_journal(tmp_path)
     answers = iter(range(9))
     with moment, moment:
         assert moment.once("who", lambda: next(answers)) == 0
@@ -29,34 +25,24 @@ def test_a_question_is_asked_once_a_moment(tmp_path: Path) -> None:
 
 
 def test_who_comes_in_while_another_leaves_has_a_moment_of_its_own(tmp_path: Path) -> None:
-    Journal.open(tmp_path / "journal.db").close()
-    store = Slow(open_reader(tmp_path / "journal.db")._connection)
-    moment = Moment(store)
+    moment = of_an_empty_journal(tmp_path)
+    inside = Event()
 
-    def come() -> None:
+    def come() -> int:
+        inside.set()
         with moment:
-            store.came.set()
-            assert store.left.wait(PATIENCE_S)
+            return moment.once("who", lambda: 1)
 
     with ThreadPoolExecutor(1) as other:
         with moment:
+            assert moment.once("who", lambda: 0) == 0
             coming = other.submit(come)
-        store.left.set()
-        coming.result(PATIENCE_S)
-        other.submit(moment.once, "who", lambda: 0).result(PATIENCE_S)
-    assert moment.once("who", lambda: 1) == 1, "nobody was left inside"
-    store.close()
+            assert inside.wait(PATIENCE_S)
+        assert coming.result(PATIENCE_S) == 1
+    assert moment.once("who", lambda: 2) == 2, "nobody was left inside"
+    moment.store.close()
 
 
-class Slow(Store):
-    """A store whose first reader, when it has let others in, takes its time to leave."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__(connection)
-        self.came, self.left = Event(), Event()
-
-    @contextmanager
-    def reading(self) -> Iterator[bool]:
-        with super().reading() as begins:
-            yield begins
-        assert self.came.wait(PATIENCE_S)
+def of_an_empty_journal(directory: Path) -> Moment:
+    Journal.open(directory / "journal.db").close()
+    return Moment(open_reader(directory / "journal.db"))

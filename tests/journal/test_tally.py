@@ -13,13 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prober import conventions as names
-from prober.journal.tally import UNBOUNDED, Rule, Tally, rules_of, within
+from prober.journal.tally import UNBOUNDED, Rule, Tally, effect, rules_of, within
 from prober.model import (
     TARGET_CAUSES,
     Cause,
+    EffectState,
+    Exchange,
     Gap,
     Kind,
     Outcome,
+    Party,
     Phase,
     Run,
     RunId,
@@ -147,12 +150,20 @@ def test_a_gap_counts_every_slot_in_it() -> None:
     durations=st.lists(st.integers(0, 400_000_000), max_size=5),
     phases=st.dictionaries(st.sampled_from(Phase), st.integers(0, 10**9)),
     vitals=st.dictionaries(st.sampled_from(["ttfb", "fcp", "lcp", "cls"]), st.integers(0, 10**8)),
+    network=st.dictionaries(st.sampled_from(Exchange), st.integers(0, 10**8)),
+    weight=st.dictionaries(st.sampled_from(Party), st.integers(0, 10**9)),
 )
 def test_every_value_is_in_one_bucket_whose_bounds_hold_it(
-    outcome: Outcome, durations: list[int], phases: dict[Phase, int], vitals: dict[str, int]
+    outcome: Outcome,
+    durations: list[int],
+    phases: dict[Phase, int],
+    vitals: dict[str, int],
+    network: dict[str, int],
+    weight: dict[str, int],
 ) -> None:
+    parts: dict[str, Any] = {"vitals": vitals, "network": network, "weight": weight}
     steps = tuple(
-        Step(name=f"s{n}", offset_us=0, duration_us=us, outcome=Outcome.PASSED, vitals=vitals)
+        Step(name=f"s{n}", offset_us=0, duration_us=us, outcome=Outcome.PASSED, **parts)
         for n, us in enumerate(durations)
     )
     record = Run(
@@ -171,13 +182,15 @@ def test_every_value_is_in_one_bucket_whose_bounds_hold_it(
     assert counted[names.STEP_DURATION.name] == len(steps) * has_verdict
     assert counted[names.PHASE_DURATION.name] == len(phases)
     page = sum(n for metric, n in counted.items() if metric.startswith("prober.page."))
-    assert page == len(steps) * len(vitals) * has_verdict
+    assert page == len(steps) * (len(vitals) + len(weight)) * has_verdict
+    assert counted[names.PAGE_WEIGHT.name] == len(steps) * len(weight) * has_verdict
+    assert counted[names.NETWORK_DURATION.name] == len(steps) * len(network) * has_verdict
     for each in seen:
-        is_cls = each.metric == names.PAGE_CLS.name
-        bounds = names.CLS_LADDER if is_cls else TALLY.ladder("checkout")
+        own = {names.PAGE_CLS.name: names.CLS_LADDER, names.PAGE_WEIGHT.name: names.WEIGHT_LADDER}
+        bounds = own.get(each.metric, TALLY.ladder("checkout"))
         below = max((bound for bound in (-1, *bounds) if bound < each.le), default=-1)
         assert each.value <= each.le
-        if each.metric in (names.RUN_DURATION.name, names.STEP_DURATION.name) or is_cls:
+        if each.metric in (names.RUN_DURATION.name, names.STEP_DURATION.name, *own):
             assert each.value > below
         assert each.le in (*bounds, UNBOUNDED)
 
@@ -206,6 +219,8 @@ def test_zeros_name_every_series_that_a_run_or_slot_can_ever_count(run: MakeRun)
     for outcome in Outcome:
         for each in TALLY.increments(run(0, outcome, attempt=2)):
             assert (each.metric, each.attributes) in zeros
+    for state in EffectState:
+        assert effect("eu-west-1", "checkout", state)[:2] in zeros
     for each in [*TALLY.increments(run(0)), *TALLY.events(run(0, held={"order-total": False}))]:
         assert (each.metric, each.attributes) in zeros
     assert len(zeros) == len(list(TALLY.zeros("eu-west-1", ["checkout"]))), "each once"

@@ -322,6 +322,30 @@ def test_regions_say_which_accounts_and_hosts_are_the_same(tmp_path: Path) -> No
     assert [each.rule for each in found(tmp_path, named_host, regions=one)] == [Rule.HOST_LITERAL]
 
 
+def test_accounts_that_are_leased_are_shared_by_nobody(tmp_path: Path) -> None:
+    (tmp_path / "regions").mkdir()
+    file = tmp_path / "regions" / "a.yaml"
+    file.write_text(
+        "region: a\nbase_url: https://shop.example\nsecrets: {shop_user: ada-one}\n"
+        "accounts: {shopper: [{user: ada-one, password: correct-horse}]}\n"
+    )
+    regions = (load_region(file, {}),)
+    leased = browser(options='accounts=["shopper"]')
+    other = leased.replace("look", "browse")
+    assert found(tmp_path, leased, other, regions=regions) == []
+    read = browser(options='secrets=["shop_user"]')
+    [finding] = found(tmp_path, read, other, regions=regions)
+    assert finding.rule is Rule.SHARED_ACCOUNT
+    assert finding.message.endswith("to itself: the pool shopper of a has it")
+
+
+def test_a_cart_of_somebody_who_signs_in_is_left_behind(tmp_path: Path) -> None:
+    click = 'page.get_by_role("button", name="Add to cart").click()'
+    visitor, customer = browser(click), browser(click, options='accounts=["shopper"]')
+    assert found(tmp_path, visitor) == []
+    assert [each.rule for each in found(tmp_path, customer)] == [Rule.NO_CLEANUP]
+
+
 def test_the_journeys_of_the_documentation_are_clean(tmp_path: Path) -> None:
     for block in blocks(Path(__file__).parents[2] / "docs" / "journeys.md"):
         if block.words[0:1] == ("python",):

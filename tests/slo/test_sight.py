@@ -118,6 +118,22 @@ def test_the_proof_of_a_target_takes_fifty_hours_without_a_failure() -> None:
     assert month.doubled == Trial(10_167, 17)
 
 
+@pytest.mark.parametrize(
+    ("given", "minutes"),
+    [
+        pytest.param({}, 600, id="600 runs, one a minute by five regions in turns"),
+        pytest.param({"data": Data(min_runs=10)}, 10, id="fewer runs, where fewer will do"),
+        pytest.param(
+            {"budgeting": Budgeting(slice_ms=5 * MINUTE_MS)}, 3000, id="as many slices of time"
+        ),
+    ],
+)
+def test_it_is_known_how_long_it_takes_until_there_is_enough_to_judge(
+    given: dict[str, Any], minutes: int
+) -> None:
+    assert seen(**given).judged_after_ms == minutes * MINUTE_MS
+
+
 def test_of_a_target_of_half_there_cannot_be_twice_as_many_failures() -> None:
     assert seen("0.5").doubled is None
     assert seen("0.51").doubled == tell_apart(Fraction("0.51"), Fraction("0.02"))
@@ -154,6 +170,7 @@ def test_where_nothing_runs_nothing_can_be_told() -> None:
     blind = seen(periods={})
     assert (blind.runs, blind.budget, blind.quantum) == (0, 0, None)
     assert (blind.seen_ms, blind.seen_in_step_ms, blind.lasts_ms(10)) == (None, None, None)
+    assert blind.judged_after_ms is None
     assert (blind.watches, repr(blind.false_pages)) == ((), "0.0")
     assert repr(blind.false_pages_better) == "0.0"
 
@@ -295,7 +312,8 @@ def test_slices_are_counted_instead_of_runs_where_they_are_judged() -> None:
 
 
 def test_slices_of_a_journey_that_nothing_runs_are_none() -> None:
-    assert seen(periods={}, budgeting=Budgeting(slice_ms=MINUTE_MS)).judged == 0
+    none = seen(periods={}, budgeting=Budgeting(slice_ms=MINUTE_MS))
+    assert (none.judged, none.judged_after_ms) == (0, None)
 
 
 @settings(deadline=None, max_examples=50)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from prober.config import Destination
+from prober.destination import Destination
 from prober.journal.journal import Journal
 from prober.model import Cause, Kind, Outcome, Run, RunId, Step
 from prober.telemetry.deliver import Shipping

@@ -9,14 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
+from prober import conventions as names
 from prober.journal.journal import Journal
 from prober.journal.outbox import Entry
 from prober.journal.tally import VITALS
 from prober.model import (
     Cause,
+    Exchange,
     Gap,
     Kind,
     Outcome,
+    Party,
     Phase,
     Record,
     Run,
@@ -28,6 +31,7 @@ from prober.model import (
 )
 from prober.telemetry import decode, encode
 from prober.telemetry.resource import resource_of
+from prober.telemetry.totals import Reading
 
 RESOURCE = resource_of("eu-west-1", "0", "1", {})
 
@@ -43,6 +47,8 @@ steps = st.builds(
     duration_us=spans_us,
     outcome=outcomes,
     vitals=st.dictionaries(st.sampled_from(sorted(VITALS)), spans_us, max_size=4),
+    network=st.dictionaries(st.sampled_from(sorted(Exchange)).map(str), spans_us),
+    weight=st.dictionaries(st.sampled_from(sorted(Party)).map(str), st.integers(0, 2**45)),
 )
 runs = st.builds(
     Run,
@@ -129,6 +135,11 @@ def test_events_of_others_are_skipped_and_counted() -> None:
     assert (decoded.records, decoded.skipped, decoded.rejected) == ([], 1, 0)
 
 
+def a_step(**more: Any) -> tuple[str, Any]:
+    """The only one of its run."""
+    return "steps", [{"name": "a", "offset_us": 0, "duration_us": 1, "outcome": "passed"} | more]
+
+
 SENSELESS: dict[str, tuple[str, Any]] = {
     "a duration that is text": ("duration_us", "1200"),
     "a duration that is true": ("duration_us", True),
@@ -139,10 +150,12 @@ SENSELESS: dict[str, tuple[str, Any]] = {
     "a message that is a list": ("message", ["x"]),
     "steps that are no list": ("steps", 7),
     "a step without a duration": ("steps", [{"name": "pay"}]),
-    "a vital that nobody knows": (
-        "steps",
-        [{"name": "a", "offset_us": 0, "duration_us": 1, "outcome": "passed", "vitals": {"x": 1}}],
-    ),
+    "a vital that nobody knows": a_step(vitals={"x": 1}),
+    "a part of an exchange that nobody knows": a_step(network={"x": 1}),
+    "a party that nobody knows": a_step(weight={"x": 1}),
+    "a weight below 0": a_step(weight={"first_party": -1}),
+    "a weight beyond all that is sent": a_step(weight={"third_party": 2**46}),
+    "a weight that is no whole number": a_step(weight={"first_party": 0.5}),
     "a phase that does not exist": ("phases", {"lunch": 1}),
     "a duration of more than a year": ("duration_us", 2**46),
     "a wait that no journal can hold": ("host", {"cpu_wait": 1e300}),
@@ -196,7 +209,7 @@ def test_an_event_is_rejected_alone(event: str, body: Any, run: Callable[..., Ru
     assert (decoded.records, decoded.rejected) == ([run()], 1)
 
 
-@pytest.mark.parametrize("read", [decode.records, decode.run_counts])
+@pytest.mark.parametrize("read", [decode.records, decode.claims])
 def test_what_is_no_request_is_a_value_error(read: Callable[[bytes], object]) -> None:
     with pytest.raises(ValueError, match="not an Export"):
         read(b"<html>hello</html>")
@@ -207,7 +220,7 @@ def test_the_totals_an_agent_claims_are_those_of_its_journal(
 ) -> None:
     opened = journal()
     opened.write([run(0), run(1), run(2, outcome=Outcome.FAILED, cause=Cause.TIMEOUT)])
-    claimed = decode.run_counts(encode.metrics(opened, 1, (), RESOURCE))
+    claimed = decode.claims(encode.metrics(opened, 1, (), RESOURCE)).runs
     assert claimed == {
         ("checkout", "eu-west-1", "passed", None): 2,
         ("checkout", "eu-west-1", "failed", "timeout"): 1,
@@ -222,4 +235,28 @@ def test_of_two_claims_for_one_series_the_larger_is_the_newer(
         opened.write([run(n)])
         bodies.append(encode.metrics(opened, n, (), RESOURCE))
     key = ("checkout", "eu-west-1", "passed", None)
-    assert decode.run_counts(bodies[1] + bodies[0]) == {key: 2}
+    assert decode.claims(bodies[1] + bodies[0]).runs == {key: 2}
+
+
+def orphaned(count: float, journey: str = "order") -> Reading:
+    """What an agent says of one journey."""
+    return Reading(names.ORPHANS, {names.REGION: "eu-west-1", names.JOURNEY: journey}, count)
+
+
+def test_of_two_numbers_of_orphans_the_later_is_the_newer(journal: Callable[[], Journal]) -> None:
+    opened = journal()
+    bodies = [
+        encode.metrics(opened, at_ms, [orphaned(count), orphaned(0, "login")], RESOURCE)
+        for at_ms, count in ((1000, 3), (2000, 1))
+    ]
+    login = {("login", "eu-west-1"): (2000, 0)}
+    for body in (bodies[0] + bodies[1], bodies[1] + bodies[0]):
+        assert decode.claims(body).orphans == {("order", "eu-west-1"): (2000, 1)} | login
+
+
+@pytest.mark.parametrize("count", [-1, float("nan"), float("inf"), 2.0**60])
+def test_what_is_no_number_of_orphans_costs_nobody_else(
+    journal: Callable[[], Journal], count: float
+) -> None:
+    body = encode.metrics(journal(), 1000, [orphaned(count), orphaned(2, "login")], RESOURCE)
+    assert decode.claims(body).orphans == {("login", "eu-west-1"): (1000, 2)}

@@ -25,7 +25,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from prober.config import Destination
+from prober.destination import Destination
 from prober.journal.journal import Journal
 from prober.journal.outbox import Cursor
 from prober.model import Record, Run, Schedule
@@ -445,7 +445,7 @@ def test_a_stop_flushes_what_is_left(
 
     asyncio.run(main())
     assert len(received(server)) == 1000
-    totals = decode.run_counts(server.taken(METRICS)[-1])
+    totals = decode.claims(server.taken(METRICS)[-1]).runs
     assert totals["checkout", "eu-west-1", "passed", None] == 1000
 
 
@@ -526,7 +526,7 @@ def test_payloads_are_frozen_and_sent_in_the_order_they_were_taken(
     ship(shipping(opened, metrics_to(server.url)), several)
     first_six = {request.raw for request in server.requests[:6]}
     assert len(first_six) == 1, "during an outage the oldest payload is tried, as it was frozen"
-    totals = [sum(decode.run_counts(body).values()) for body in server.taken(METRICS)]
+    totals = [sum(decode.claims(body).runs.values()) for body in server.taken(METRICS)]
     assert totals == sorted(totals)
     assert totals[-1] == next(written), "the payload of the stop has everything"
     times = [ExportMetricsServiceRequest.FromString(body) for body in server.taken(METRICS)[:-1]]
@@ -544,7 +544,7 @@ def test_counters_that_are_new_are_delivered_at_0_first(
     asyncio.run(one.freeze())
     opened.write([run(0)])
     ship(one, lambda: server.requests)  # and the payload of the stop
-    totals = [sum(decode.run_counts(request.body).values()) for request in server.requests]
+    totals = [sum(decode.claims(request.body).runs.values()) for request in server.requests]
     assert totals == [0, 1]
 
 
@@ -776,7 +776,7 @@ def test_everything_arrives_over_grpc_after_an_outage(
     asyncio.run(main())
     records = [record for body in seen[LOGS] for record in decode.records(body).records]
     assert records == [run(n) for n in range(600)]
-    assert decode.run_counts(seen[METRICS][-1]) == {("checkout", "eu-west-1", "passed", None): 600}
+    assert decode.claims(seen[METRICS][-1]).runs == {("checkout", "eu-west-1", "passed", None): 600}
     assert counted(opened, "prober.export.rejected", signal="logs") == 6
 
 

@@ -99,7 +99,7 @@ def test_a_trace_is_the_journey_with_its_steps_inside(run: Callable[..., Run]) -
     steps = (
         Step(
             name="open", offset_us=0, duration_us=300_000, outcome=Outcome.PASSED,
-            vitals={"lcp": 250_000},
+            vitals={"lcp": 250_000}, weight={"first_party": 412_300},
         ),
         Step(name="pay", offset_us=400_000, duration_us=100_000, outcome=Outcome.FAILED),
     )  # fmt: skip
@@ -120,6 +120,7 @@ def test_a_trace_is_the_journey_with_its_steps_inside(run: Callable[..., Run]) -
     assert journey.status.message == "no button"
     assert first.status.code == journey.status.STATUS_CODE_OK
     assert flat(first.attributes)["prober.page.lcp"] == 0.25
+    assert flat(first.attributes)["prober.page.weight.first_party"] == 412_300
     assert flat(journey.attributes)["user_agent.synthetic.type"] == "test"
     assert flat(journey.attributes)["error.type"] == "timeout"
 
@@ -194,6 +195,21 @@ def test_all_series_of_a_histogram_share_bounds_with_every_contract_threshold(
     assert {tuple(point.explicit_bounds) for point in points} == {
         tuple(sorted([*(us / 1e6 for us in names.LADDER_US), 1.234]))
     }
+
+
+def test_what_pages_weigh_is_counted_in_bytes(
+    journal: Callable[[], Journal], run: Callable[..., Run]
+) -> None:
+    weight = {"first_party": 412_300, "third_party": 0}
+    step = Step(name="open", offset_us=0, duration_us=1, outcome=Outcome.PASSED, weight=weight)
+    opened = journal()
+    opened.write([run(slot, steps=(step,)) for slot in range(3)])
+    sent = metrics(opened)["prober.page.weight"]
+    own, others = sent.histogram.data_points
+    assert (sent.unit, own.sum, own.count, others.sum) == ("By", 3 * 412_300, 3, 0)
+    assert own.explicit_bounds == list(names.WEIGHT_LADDER)
+    assert own.bucket_counts[names.WEIGHT_LADDER.index(500_000)] == 3
+    assert [flat(each.attributes)["prober.party"] for each in (own, others)] == [*weight]
 
 
 def test_readings_are_gauges_or_counters_by_their_metric(

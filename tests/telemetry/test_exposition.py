@@ -10,7 +10,7 @@ from prober import conventions as names
 from prober.conventions import METRICS, Metric, prometheus_name
 from prober.journal.journal import Journal
 from prober.journal.tally import Increment
-from prober.model import Cause, Outcome, Run, canonical
+from prober.model import Cause, Outcome, Run, Step, canonical
 from prober.telemetry.exposition import CONTENT_TYPE, exposition
 from prober.telemetry.totals import Reading
 
@@ -29,6 +29,7 @@ def promtool(victoria: object) -> Path:
         (names.RUNS, "prober_runs_total"),
         (names.RUN_DURATION, "prober_run_duration_seconds"),
         (names.PAGE_CLS, "prober_page_cls"),
+        (names.PAGE_WEIGHT, "prober_page_weight_bytes"),
         (names.RUN_LAST, "prober_run_last_seconds"),
         (names.JOURNAL_SIZE, "prober_journal_size_bytes"),
         (names.EXPORT_BACKLOG, "prober_export_backlog"),
@@ -60,6 +61,23 @@ def test_the_page_shows_the_journals_totals(
     assert 'prober_export_age_seconds{prober_region="eu-west-1"} 1.5' in lines
     assert "# TYPE prober_run_duration_seconds histogram" in lines
     assert f"# HELP prober_runs_total {names.RUNS.meaning}" in lines
+
+
+def test_what_pages_weigh_is_shown_in_bytes(
+    journal: Callable[[], Journal], run: Callable[..., Run]
+) -> None:
+    step = Step(
+        name="open", offset_us=0, duration_us=1, outcome=Outcome.PASSED,
+        weight={"first_party": 412_300},
+    )  # fmt: skip
+    opened = journal()
+    opened.write([run(0, steps=(step,))])
+    where = 'prober_journey="checkout",prober_party="first_party",prober_region="eu-west-1"'
+    lines = exposition(opened, ()).splitlines()
+    name, where = "prober_page_weight_bytes", f'{where},prober_step="open"'
+    assert f"{name}_sum{{{where}}} 412300" in lines
+    for bound, count in (("300000", 0), ("500000", 1)):
+        assert f'{name}_bucket{{le="{bound}",{where}}} {count}' in lines
 
 
 def test_label_values_are_escaped(journal: Callable[[], Journal]) -> None:

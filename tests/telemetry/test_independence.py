@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 import pytest
 
-from prober.config import Destination
+from prober.destination import Destination
 from prober.journal.journal import Journal
 from prober.model import Run
 from prober.telemetry import decode

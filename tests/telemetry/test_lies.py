@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 )
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 
-from prober.config import SIGNALS, Signal
+from prober.destination import SIGNALS, Signal
 from prober.model import Run
 from prober.telemetry import decode, reply
 from prober.telemetry.exposition import exposition

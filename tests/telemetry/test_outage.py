@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 
-from prober.config import Destination
+from prober.destination import Destination
 from prober.journal.journal import Journal
 from prober.model import Cause, Outcome, Record, Run, Step
 from prober.telemetry import decode
@@ -209,8 +209,8 @@ def check_totals(agent: Agent, backend: Backend) -> None:
     assert Counter(
         (each.id.journey, REGION, str(each.outcome), each.cause and str(each.cause))
         for each in runs
-    ) == {key: n for key, n in decode.run_counts(backend.taken[METRICS][-1]).items() if n}
-    totals = [sum(decode.run_counts(body).values()) for body in backend.taken[METRICS]]
+    ) == {key: n for key, n in decode.claims(backend.taken[METRICS][-1]).runs.items() if n}
+    totals = [sum(decode.claims(body).runs.values()) for body in backend.taken[METRICS]]
     assert totals == sorted(totals), "a counter never falls"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from prober.config import Destination
+from prober.destination import Destination
 from prober.errors import InputError
 from prober.telemetry.transport import sender
 from tests.telemetry.gate import Gate

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 from ruamel.yaml import YAML
 
-from prober.config import SIGNALS, load_region
+from prober.config import load_region
+from prober.destination import SIGNALS
 from prober.units import duration_ms
 from tests.conftest import ROOT
 

@@ -19,7 +19,8 @@ import grpc.aio
 import pytest
 import trustme
 
-from prober.config import Destination, load_region
+from prober.config import load_region
+from prober.destination import Destination
 from prober.errors import InputError
 from prober.telemetry.exposition import exposition
 from prober.telemetry.reply import Reply

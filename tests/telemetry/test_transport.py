@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metr
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, ResourceMetrics, ScopeMetrics
 
-from prober.config import Destination, Signal
+from prober.destination import Destination, Signal
 from prober.telemetry.reply import Reply, Verdict
 from prober.telemetry.transport import sender
 

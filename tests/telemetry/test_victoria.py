@@ -14,8 +14,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 
-from prober.config import Destination
 from prober.conventions import METRICS
+from prober.destination import Destination
 from prober.journal.journal import Journal
 from prober.model import Cause, Outcome, Run
 from prober.telemetry.exposition import exposition

@@ -16,7 +16,7 @@ from prober.telemetry.wire import FIELDS, Walk
 
 READS: tuple[Callable[[bytes], object], ...] = (
     decode.records,
-    decode.run_counts,
+    decode.claims,
     lambda body: answer.traces(body, ""),
 )
 #: An empty record in a scope in a resource, and its fields on the way there.

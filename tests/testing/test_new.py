@@ -29,6 +29,7 @@ def prober(tmp_path: Path, environ: dict[str, str]) -> Prober:
     return run
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_what_it_writes_passes_at_once(
     prober: Prober, run_pytest: Pytest, shop: Shop, tmp_path: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def write(directory: Path, name: str, text: str) -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        (),
+        pytest.param((), marks=pytest.mark.long),
         pytest.param(("-p", "no:playwright"), marks=pytest.mark.long),
         pytest.param(("-n", "2"), marks=pytest.mark.long),
     ],
@@ -119,6 +120,48 @@ def test_a_failure_explains_its_assert_and_cleanup_runs_after_it(
     assert "AssertionError: assert 'EUR' == 'USD'" in result.stdout
     assert "as a run: failed (assertion) in step 'read account'" in result.stdout
     assert "token given back: 204" in result.stdout
+
+
+TAKES_BACK = """
+from prober import account as lease, run_name
+
+def give_back(reference, http, base_url):
+    me = lease("shopper")
+    reply = http.post("/api/token", json={"user": me.user, "password": me.password})
+    print("given back:", reference, reply.status_code, base_url)
+
+@journey(every="1m", timeout="10s", accounts=["shopper"])
+def signs_in(page):
+    with step("open"):
+        cleanup(give_back, run_name())
+        assert lease("shopper").user == "ada@shop.example"
+        page.goto("/")
+"""
+
+
+@pytest.mark.browser
+def test_accounts_are_leased_and_what_is_made_is_taken_back_at_the_end_of_the_test(
+    region: Path, shop: Shop, run_pytest: Pytest, tmp_path: Path
+) -> None:
+    pool = "{user: ada@shop.example, password: analytical-engine}"
+    region.write_text(f"{region.read_text()}accounts: {{shopper: [{pool}]}}\n")
+    write(tmp_path, "signs_in.py", TAKES_BACK)
+    result = run_pytest("journeys", "-rA", TMPDIR=str(tmp_path))
+    assert "1 passed" in result.stdout, result.stdout
+    assert re.search(rf"given back: prober-signs-in-here-\d+-manual 200 {shop.url}", result.stdout)
+    assert list(tmp_path.glob("prober-accounts-*/*"))
+
+
+def test_what_could_not_be_taken_back_is_a_warning(
+    region: Path, run_pytest: Pytest, tmp_path: Path
+) -> None:
+    text = ACCOUNT.replace("@journey", "def fail(reference): assert not reference\n\n@journey")
+    begin = '    with step("get token")'
+    text = text.replace(begin, f'    cleanup(fail, "R-1")\n{begin}')
+    write(tmp_path, "account.py", text)
+    result = run_pytest("journeys/account.py")
+    assert "1 passed" in result.stdout, result.stdout
+    assert "CleanupFailed: cleanup of account: fail('R-1'): " in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -225,6 +268,7 @@ def test_a_run_of_pytest_without_journeys_loads_nothing_heavy(
     assert "1 passed" in result.stdout, result.stdout
 
 
+@pytest.mark.long
 def test_what_a_run_cannot_give_is_told_with_its_line(tmp_path: Path, run_pytest: Pytest) -> None:
     write(tmp_path, "buy.py", """
         import pytest

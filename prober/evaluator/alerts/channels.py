@@ -13,7 +13,7 @@ from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from prober import document
-from prober.config import Endpoint, HeaderName, HeaderValue
+from prober.destination import Endpoint, HeaderName, HeaderValue
 from prober.document import Document, Strict, Text, did_you_mean, matching
 from prober.errors import InputError, Problem
 from prober.evaluator.alerts.apprised import apprise_problem

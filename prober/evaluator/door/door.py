@@ -31,7 +31,10 @@ from prober.slo.moment import iso
 
 #: What entries of the audit log call the token that is no token of the file.
 ALL: Final = "PROBER_TOKEN"
-NEEDED: Final = "a token is needed, send `Authorization: Bearer …` with PROBER_TOKEN or one of ours"
+NEEDED: Final = (
+    "a token is needed, set PROBER_TOKEN or send `Authorization: Bearer …`: "
+    "`prober token create` makes one"
+)
 WRONG: Final = "a token is needed, and this is none: `prober token list` shows which there are"
 #: What goes with a 401, where a program asks and where somebody may look with a browser: that
 #: shows nothing to whoever offers it two ways in one line.

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from prober.evaluator.judging.counting import Counted, Counting
 from prober.slo.alert import Reading, firing
+from prober.slo.budget import Counts
 from prober.slo.burn import burn_rate
 from prober.slo.contract import AlertRule
 from prober.slo.slices import whole
@@ -42,5 +43,6 @@ class Lately:
                 yield firing(rule, self.target, long.after, short.after, failures)
                 continue
             for region, failed in sorted(failures.items()):
-                here, there = long.regions[region], short.regions[region]
+                # Its first run may have come after the short lookback was asked for.
+                here, there = long.regions[region], short.regions.get(region, Counts())
                 yield firing(rule, self.target, here, there, {region: failed})

@@ -114,10 +114,14 @@ class Result:
         return tuple(reading for reading in self.alerts if reading.fires)
 
     @property
+    def pages(self) -> bool:
+        """Whether an alert fires that has somebody come at once."""
+        return any(reading.rule.severity == PAGE for reading in self.firing)
+
+    @property
     def priority(self) -> Priority:
         """What this result alone speaks for."""
-        paged = any(reading.rule.severity == PAGE for reading in self.firing)
-        calm = self.state in (State.FULL, State.CAUTION) and not paged
+        calm = self.state in (State.FULL, State.CAUTION) and not self.pages
         return Priority.FEATURES if calm else Priority.RELIABILITY
 
     @property

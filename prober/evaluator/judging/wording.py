@@ -47,6 +47,20 @@ def headline(evaluations: Iterable[Evaluation]) -> str:
     return f"{name} has {percent(remaining, 1)} of its error budget left {over}"
 
 
+def paging(evaluations: Iterable[Evaluation]) -> str:
+    """What somebody is paged for, though its budget may last for long; empty when nothing.
+
+    It reads `Alerts page right now: checkout availability, login latency`.
+    """
+    named = [
+        f"{evaluation.contract.name} {result.objective.name}"
+        for evaluation in evaluations
+        for result in evaluation.results
+        if result.pages
+    ]
+    return f"Alerts page right now: {', '.join(dict.fromkeys(named))}" if named else ""
+
+
 def why(result: Result, contract: Contract) -> str:
     """Why there is no judgement, in words; empty when there is one."""
     counts, runs, data = result.judgement.counts, result.judgement.runs, contract.data
@@ -91,6 +105,16 @@ def length(window: Window) -> str:
     if isinstance(window, Rolling):
         return format_ms(window.duration_ms)
     return f"this {window.unit} in {window.time_zone}"
+
+
+def orphaned(journey: str, region: str, count: int) -> str:
+    """How much runs left at the target for good.
+
+    >>> orphaned("order", "eu-west-1", 1)
+    'order in eu-west-1: 1 orphan, made at the target and not taken back'
+    """
+    orphans = "1 orphan" if count == 1 else f"{count} orphans"
+    return f"{journey} in {region}: {orphans}, made at the target and not taken back"
 
 
 def few(number: Number) -> str:

@@ -17,13 +17,24 @@ from prober.evaluator.judging.wording import few, length, outlook, share, unit, 
 from prober.evaluator.links import SERVED, Site
 from prober.journal.shown import Glimpse
 from prober.journal.tally import VITALS
+from prober.model import Exchange
 from prober.slo.agreement import Accord, Difference, Servers, Users
 from prober.slo.attribution import Attribution, Part
 from prober.slo.contract import Contract
 from prober.slo.moment import iso
 from prober.slo.state import State
 from prober.slo.window import Calendar
-from prober.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, decimal, format_ms, percent, span
+from prober.units import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    SECOND_MS,
+    decimal,
+    format_ms,
+    percent,
+    span,
+    weight,
+)
 
 #: So many parts of a division are shown.
 _PARTS: Final = 5
@@ -182,6 +193,11 @@ def _vitals(vitals: Mapping[str, int]) -> str:
     )
 
 
+def _network(network: Mapping[str, int]) -> str:
+    """What requests spent their time on, in the order it happens."""
+    return ", ".join(f"{part} {_took(network[part])}" for part in Exchange if part in network)
+
+
 def _exact_share(value: Mapping[str, str] | None) -> str:
     """A share as answers have it."""
     return share(None if value is None else Fraction(value["exact"]))
@@ -250,6 +266,8 @@ _TEMPLATES.filters.update(
     seconds=_seconds,
     took=_took,
     vitals=_vitals,
+    network=_network,
+    weight=weight,
     words=_words,
     ago=_ago,
     bar=_bar,

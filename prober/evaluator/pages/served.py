@@ -23,6 +23,7 @@ from prober.evaluator.pages.display import Display
 from prober.evaluator.pages.drawing import draw
 from prober.evaluator.pages.export import export, packed
 from prober.evaluator.pages.kept import Kept
+from prober.journal.view import View
 
 _PACKAGE = importlib.resources.files("prober.evaluator") / "templates"
 #: Within the installed Playwright, which is not imported here.
@@ -48,16 +49,20 @@ def viewer() -> Path | None:
 class Served:
     """Every page, as things stand when it is asked for."""
 
-    def __init__(self, board: Board, desk: Desk, artefacts: Artefacts, display: Display) -> None:
+    def __init__(
+        self, board: Board, desk: Desk, shelf: View, artefacts: Artefacts, display: Display
+    ) -> None:
         """Show a board.
 
         Args:
             board: how things stand.
             desk: what is on record.
+            shelf: single runs.
             artefacts: files of runs.
             display: the overview.
         """
-        self._board, self._desk, self._artefacts, self._display = board, desk, artefacts, display
+        self._board, self._desk, self._shelf = board, desk, shelf
+        self._artefacts, self._display = artefacts, display
         self._viewer = viewer()
         self._site = Site(viewer=self._viewer is not None)
         self._slos = Kept(self._slo)
@@ -98,9 +103,7 @@ class Served:
         return draw("slo.html", self._site, page=page, alive=True) if page else None
 
     def _run(self, key: str) -> str | None:
-        if self._board.view is None:
-            return None
-        page = run.gather(self._board.view, self._desk.contracts, self._artefacts, key)
+        page = run.gather(self._shelf, self._desk.contracts, self._artefacts, key)
         return draw("run.html", self._site, page=page) if page else None
 
     def _card(self, name: str) -> str | None:

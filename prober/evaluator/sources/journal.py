@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -42,8 +41,6 @@ class _Asked(NamedTuple):
 
 #: Answers of more slices than this are not remembered.
 _FEW = 1000
-#: Between records that are read ahead, for others that wait: a lock gives no turns.
-_REST_S = 0.005
 _GONE = "the record of a run is not kept any more"
 
 
@@ -164,7 +161,6 @@ class JournalSource:
         for first in range(0, len(unread), AT_ONCE):
             with self.at_one_moment():
                 reasons.of(unread[first : first + AT_ONCE])
-            time.sleep(_REST_S)
 
     def received(self, measure: Measure, span: Span, skew_ms: int) -> Received:
         """See `Source`."""

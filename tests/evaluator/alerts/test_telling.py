@@ -82,6 +82,7 @@ def test_an_evaluator_that_is_killed_tells_nothing_again(
     other.close()
 
 
+@pytest.mark.long
 def test_what_nobody_takes_is_shown(
     evaluator: Callable[..., Any],
     receiver: Receiver,

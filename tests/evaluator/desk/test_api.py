@@ -62,7 +62,7 @@ def test_a_verb_is_answered(shared_evaluator: Evaluator) -> None:
         ("prcheck", {"paths": [1] * 15_000}, 400, "; and 14980 more"),
         ("slo-explain", dict.fromkeys(map(str, range(15_000)), 1), 400, "; and 14980 more"),
         ("prcheck", {"paths": [1] * 30_000}, 413, "the body holds more than 20000 values"),
-        ("gate-replay", {"decision": "0"}, 409, "there is no decision '0' in the audit log"),
+        ("gate-replay", {"decision": "none"}, 409, "there is no decision 'none' in the audit log"),
         ("mark-list", b" " * (1 << 20) + b"{}", 413, "the body is over 1048576 bytes as sent"),
     ],
 )

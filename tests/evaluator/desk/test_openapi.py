@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ import pytest
 
 from prober.evaluator.alerts.channels import Channels
 from prober.evaluator.bench import Bench
+from prober.evaluator.clerk.clerk import Clerk
 from prober.evaluator.desk.api import DESCRIPTION, Api
 from prober.evaluator.desk.openapi import describe
 from prober.evaluator.door.door import Door
 from prober.evaluator.door.porch import Porch
 from prober.evaluator.door.tokens import Scope
 from prober.evaluator.verbs import VERBS
-from prober.journal.journal import Journal
 from prober.journal.outbox import Entry
 from prober.journal.view import View
 from prober.model import Outcome
@@ -108,14 +109,17 @@ def description(judge: Evaluator) -> dict[str, Any]:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     contracts = load_contracts(write_contract(tmp_path / "contracts"))
-    journal = Journal.open(tmp_path / "journal.db")
-    view = View.open(tmp_path / "journal.db")
     files = contracts, Channels()
-    made = Bench(files, lambda: files, journal, view, tmp_path, url="http://judge", door=Door())
-    yield made
-    made.close()
-    view.close()
-    journal.close()
+    with (
+        closing(Clerk.open(tmp_path / "journal.db", (), whole=True)) as clerk,
+        closing(View.open(clerk.path)) as view,
+        closing(
+            Bench(
+                files, lambda: files, clerk, (view, view), tmp_path, url="http://judge", door=Door()
+            )
+        ) as made,
+    ):
+        yield made
 
 
 def as_described(

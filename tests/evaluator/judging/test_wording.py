@@ -12,10 +12,11 @@ import pytest
 
 from prober.evaluator.judging import wording
 from prober.evaluator.judging.result import Evaluation, Result
-from prober.evaluator.judging.wording import few, headline, length, outlook, summary, why
+from prober.evaluator.judging.wording import few, headline, length, outlook, paging, summary, why
 from prober.slo import format
+from prober.slo.alert import PAGE, TICKET, Reading, Standing
 from prober.slo.budget import Counts, judge, unknown
-from prober.slo.contract import Budgeting, Contract
+from prober.slo.contract import AlertRule, Budgeting, Contract
 from prober.slo.projection import Aged, project_rolling
 from prober.slo.window import Calendar, Rolling, Span, Unit
 
@@ -103,6 +104,30 @@ def test_the_headline_says_what_to_work_on_and_why(
 
 def test_without_an_slo_nothing_speaks_for_features() -> None:
     assert headline([]).startswith("RELIABILITY: ")
+
+
+@pytest.mark.parametrize(
+    ("severity", "standing", "said"),
+    [
+        (PAGE, Standing.FIRING, "Alerts page right now: login availability"),
+        (PAGE, Standing.PENDING, ""),
+        (TICKET, Standing.FIRING, ""),
+    ],
+)
+def test_a_full_budget_does_not_hide_that_somebody_is_paged(
+    severity: str,
+    standing: Standing,
+    said: str,
+    result: Callable[..., Result],
+    evaluation: Callable[..., Evaluation],
+) -> None:
+    rule = AlertRule(
+        name="fast", severity=severity, burn=Fraction(14), long_ms=HOUR_MS, short_ms=HOUR_MS // 12
+    )
+    reading = Reading(rule, standing, Fraction(20), Fraction(20), {"eu-west-1": 5})
+    judged = replace(evaluation("login"), results=(result(FULL, alerts=(reading, reading)),))
+    assert summary([judged]) == "All budgets are FULL"
+    assert paging([judged, evaluation("api", FULL)]) == said
 
 
 @pytest.mark.parametrize(

@@ -94,3 +94,11 @@ def test_nothing_stays_open(kept: Path) -> None:
         artefacts.of([name])
         read(artefacts, name)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_lies_in_no_directory_is_looked_for_in_storages(kept: Path, tmp_path: Path) -> None:
+    artefacts = Artefacts.at([str(tmp_path / "nowhere"), f"file://{kept}"])
+    assert [each.here for each in artefacts.of([f"{FOLDER}/trace.zip"])] == [True]
+    assert read(artefacts, f"{FOLDER}/trace.zip") == b"trace"
+    assert read(artefacts, "0000000000000000/screenshot.png") is None
+    assert read(artefacts, "../secret") is None

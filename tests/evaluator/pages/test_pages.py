@@ -32,7 +32,9 @@ PICTURES = CACHE / "pages"
 def broken(slot_ms: int, **fields: Any) -> Run:
     """A run of which everything is known that can be."""
     passed = Step(name="open shop", offset_us=0, duration_us=400_000, outcome=Outcome.PASSED,
-                  vitals={"ttfb": 80_000, "lcp": 310_000, "cls": 12_000})  # fmt: skip
+                  vitals={"ttfb": 80_000, "lcp": 310_000, "cls": 12_000},
+                  network={"connect": 2_000, "transfer": 1_000, "wait": 41_000},
+                  weight={"first_party": 412_300, "third_party": 36_000})  # fmt: skip
     failed = Step(name="pay", offset_us=400_000, duration_us=600_000, outcome=Outcome.FAILED)
     given: dict[str, Any] = {
         "step": "pay",
@@ -210,6 +212,9 @@ def test_a_run_shows_what_is_known_of_it(judge: Evaluator, page: Page) -> None:
     rows = page.locator(".waterfall tbody tr")
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("TTFB 80 ms, LCP 310 ms, CLS 0.012")
+    expect(rows.nth(0)).to_contain_text("connect 2 ms, wait 41 ms, transfer 1 ms")
+    expect(rows.nth(0)).to_contain_text("412 kB, 36 kB of others")
+    expect(rows.nth(1)).not_to_contain_text("kB")
     starts = [rows.nth(n).locator("rect").get_attribute("x") for n in range(2)]
     assert starts == ["0", "400"]
     expect(page.get_by_text("error: total is off")).to_be_visible()

@@ -67,8 +67,8 @@ def unnamed_secret(page: Page) -> None:
         page.get_by_label("User name").fill(secret("shop_user"))
 
 
-@journey(every=EVERY, timeout=TIMEOUT, secrets=["shop_password"])
+@journey(every=EVERY, timeout=TIMEOUT, secrets=["shop_user"])
 def no_seed(page: Page) -> None:
     opened(page)
     with step("sign in"):
-        page.get_by_label("Code").fill(totp("shop_password"))
+        page.get_by_label("Code").fill(totp("shop_user"))

@@ -1,0 +1,1 @@
+"""Who takes records in and writes the journal, in a process of its own."""

@@ -1,0 +1,86 @@
+"""What evidence costs a run, end to end with tiny numbers: that it measures, and what is broken."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from benchmarks import evidence
+from benchmarks.report import Figure
+from benchmarks.settings import Settings
+from benchmarks.shop import open_shop
+from prober.agent.installed import find
+
+PLAIN, KEPT = "passes", "passes, all evidence"
+
+
+@pytest.mark.long
+@pytest.mark.browser
+@pytest.mark.timeout(600)
+def test_evidence_sets_runs_with_it_beside_runs_without() -> None:
+    with open_shop() as (url, pid):
+        settings = Settings(
+            url=url,
+            browser=find("headless-shell"),
+            runs=1,
+            others=(pid, os.getpid()),
+            patience_s=0,
+        )
+        found = {each.name: each for each in evidence.measure(settings)}
+    steps = ("open shop", "sign in", "add to cart", "pay", "confirmation", evidence.WHOLE)
+    assert {f"{PLAIN}: {step}" for step in steps} <= found.keys()
+    for name in ("all evidence", "traced"):
+        assert {f"passes, {name} \N{MINUS SIGN} passes: {step}" for step in steps} <= found.keys()
+        assert f"fails, {name} \N{MINUS SIGN} fails: count" in found
+    files = {name: found[f"{name}: files"] for name in evidence.VARIANTS}
+    for name, variant in evidence.VARIANTS.items():
+        figure = files[name]
+        assert isinstance(figure, Figure)
+        assert (figure.median > 0) is (variant.fails or variant.trace), "a pass leaves no file"
+
+
+@pytest.mark.parametrize(
+    ("more_ms", "held"),
+    [
+        pytest.param([0.0] * 10, True, id="nothing"),
+        pytest.param([29.0] * 10, True, id="less than 3 %"),
+        pytest.param([31.0] * 10, False, id="more than 3 %"),
+        pytest.param([-90.0, 90.0] * 5, True, id="nobody can tell"),
+        pytest.param([*[-90.0] * 2, *[90.0] * 8], True, id="likely more"),
+        pytest.param([-90.0, *[90.0] * 9], False, id="more beyond doubt"),
+        pytest.param([90.0] * 5, True, id="too few to tell"),
+        pytest.param([90.0] * 6, False, id="just enough to tell"),
+    ],
+)
+def test_a_promise_is_broken_when_that_is_beyond_doubt(more_ms: list[float], held: bool) -> None:
+    made = [
+        {
+            f"{PLAIN}: pay": 1.0,
+            f"{PLAIN}: waited": 0.0,
+            f"{KEPT}: pay": 1.0 + more / 1000,
+            f"{KEPT}: waited": 0.0,
+            f"{KEPT}: bytes": 9.0,
+        }
+        for more in more_ms
+    ]
+    for promised in (True, False):
+        figures = list(evidence.slower(KEPT, PLAIN, made, promised=promised))
+        names = ["pay", evidence.WHOLE, evidence.CALM]
+        assert [figure.name.rpartition(": ")[2] for figure in figures] == names
+        assert {figure.held for figure in figures} == {held or not promised}
+        assert {figure.target for figure in figures} == {"at most 30.0" if promised else ""}
+
+
+def test_a_short_step_may_take_5_ms_more() -> None:
+    plain = {f"{PLAIN}: pay": 0.010, f"{PLAIN}: waited": 0.0}
+    made = [plain | {f"{KEPT}: pay": 0.0149, f"{KEPT}: waited": 0.0}] * 10
+    assert all(each.held for each in evidence.slower(KEPT, PLAIN, made, promised=True))
+
+
+def test_what_others_took_is_told_apart() -> None:
+    plain = {f"{PLAIN}: pay": 1.0, f"{PLAIN}: waited": 0.25}
+    made = [plain | {f"{KEPT}: pay": 1.5, f"{KEPT}: waited": 0.75}] * 10
+    _, whole, calm = evidence.slower(KEPT, PLAIN, made, promised=True)
+    assert (whole.median, whole.held) == (500, False)
+    assert (calm.median, calm.held) == (0, True)
