@@ -26,15 +26,16 @@ def told(
         hints: each with `file`, `line`, `selector` and `better`.
         redacted: takes secrets out of a text.
     """
-    return [
+    named = [
         {
             "file": _near(hint["file"]),
             "line": hint["line"],
             "selector": redacted(hint["selector"]),
             "better": hint["better"] and redacted(hint["better"]),
         }
-        for hint in sorted(hints, key=lambda hint: (hint["file"], hint["line"]))
+        for hint in hints
     ]
+    return sorted(named, key=lambda hint: (hint["file"], hint["line"]))
 
 
 def show(hints: Iterable[Mapping[str, Any]], console: Console) -> None:

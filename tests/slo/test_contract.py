@@ -502,6 +502,20 @@ def test_what_is_promised_changes_the_hash(old: str, new: str) -> None:
     assert len(changed.hash) == 64
 
 
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        pytest.param(FULL, True, id="final attempts, and times"),
+        pytest.param(FULL.replace("retry: final, ", ""), False, id="first attempts, and times"),
+        pytest.param(MINIMAL + "  data: {retry: final}\n", False, id="final attempts, no times"),
+    ],
+)
+def test_attempts_after_a_first_are_timed_where_an_objective_judges_their_time(
+    text: str, times: bool
+) -> None:
+    assert parse(text, "checkout.slo.yaml").times_final is times
+
+
 def test_a_contract_for_a_journey_that_is_there_has_no_problem() -> None:
     assert check(parse(MINIMAL, "a.yaml"), [journey("checkout"), journey("login")]) == []
 
