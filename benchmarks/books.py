@@ -32,11 +32,13 @@ class Books:
     #: Runs that were set aside because other work kept the machine busy.
     saturated: int = 0
     schedules: dict[str, list[Schedule]] = field(default_factory=dict)
+    #: Slots and runs before are left out, records are not; in ms since the epoch.
+    since_ms: int = 0
 
     @classmethod
-    def read(cls, data: Path) -> Books:
-        """Those in a data directory that nobody writes."""
-        books = cls()
+    def read(cls, data: Path, since_ms: int = 0) -> Books:
+        """Those in a data directory that nobody writes, of slots from a moment on."""
+        books = cls(since_ms=since_ms)
         for record in _records(data / JOURNAL):
             books.records[_digest(record)] += 1
             books._enter(record)
@@ -44,7 +46,7 @@ class Books:
 
     @property
     def due(self) -> int:
-        """Slots that were due from each journey's first schedule to its newest slot."""
+        """Slots that were due from each journey's first schedule on to its newest slot."""
         return sum(self._due(journey) for journey in self.schedules)
 
     @property
@@ -55,19 +57,20 @@ class Books:
     def _due(self, journey: str) -> int:
         newest_ms = max((at_ms for name, at_ms in self.slots if name == journey), default=-1)
         schedules = sorted(self.schedules[journey], key=lambda schedule: schedule.from_ms)
-        return Timetable(tuple(schedules)).due(Span(0, newest_ms + 1))
+        return Timetable(tuple(schedules)).due(Span(self.since_ms, newest_ms + 1))
 
     def _enter(self, record: Record) -> None:
         match record:
-            case Run() if record.counts:
+            case Run() if record.counts and record.id.slot_ms >= self.since_ms:
                 self.outcomes[record.outcome] += 1
                 self.completed += 1
                 self.saturated += record.cause is Cause.SATURATED
                 self.slots[record.id.journey, record.id.slot_ms] += 1
             case Gap():
                 step_ms = (record.last_ms - record.first_ms) // max(1, record.count - 1)
-                for number in range(record.count):
-                    self.slots[record.journey, record.first_ms + number * step_ms] += 1
+                for slot_ms in (record.first_ms + n * step_ms for n in range(record.count)):
+                    if slot_ms >= self.since_ms:
+                        self.slots[record.journey, slot_ms] += 1
             case Schedule():
                 self.schedules.setdefault(record.journey, []).append(record)
 

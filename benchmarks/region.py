@@ -24,9 +24,9 @@ data: {data}
 
 
 def write_region(directory: Path, url: str, more: str = "") -> Path:
-    """A region file in a directory of its own, with further lines of YAML."""
+    """A region file in a directory of its own, with further lines of YAML; again: another."""
     file = directory / "regions" / f"{NAME}.yaml"
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     values = {"name": NAME, "user": USER, "password": PASSWORD, "data": directory / "data"}
     file.write_text(_FILE.format(url=url, **values) + more)
     return file

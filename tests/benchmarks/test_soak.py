@@ -7,11 +7,12 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 import pytest
 
@@ -192,17 +193,23 @@ def skipped(first: int, count: int) -> Gap:
     )
 
 
+class Keep(Protocol):
+    """See `kept`."""
+
+    def __call__(self, records: list[Record], since_ms: int = 0) -> Books: ...
+
+
 @pytest.fixture
-def kept(tmp_path: Path) -> Callable[[list[Record]], Books]:
+def kept(tmp_path: Path) -> Keep:
     """`kept(records)`: the books of a journal in which they were written."""
     number = iter(range(9))
 
-    def write(records: list[Record]) -> Books:
+    def write(records: list[Record], since_ms: int = 0) -> Books:
         data = tmp_path / str(next(number))
         journal = Journal.open(data / "journal.db")
         journal.write(records, FROM_MS)
         journal.close()
-        return Books.read(data)
+        return Books.read(data, since_ms)
 
     return write
 
@@ -212,14 +219,21 @@ def broken(ours: Books, theirs: Books, seen: Watched | None = None) -> list[str]
     return [each.name for each in books(ours, theirs, seen or Watched()) if not each.held]
 
 
-Keep = Callable[[list[Record]], Books]
-
-
 def test_books_in_order_hold(kept: Keep) -> None:
     records: list[Record] = [schedule(), *ran(range(5)), skipped(5, 3), *ran([8])]
     ours, theirs = kept(records), kept([*reversed(records)])
     assert (ours.due, ours.settled, ours.completed) == (9, 9, 6)
     assert broken(ours, theirs) == []
+
+
+def test_what_was_before_is_no_part_of_the_books(kept: Keep) -> None:
+    before: list[Record] = [schedule(), *ran([0, 1], Outcome.FAILED), *ran([3]), skipped(3, 3)]
+    found = kept([*before, *ran([6, 7])], FROM_MS + 5 * EVERY_MS)
+    assert (found.due, found.settled, found.completed) == (3, 3, 2)
+    assert broken(found, found) == []
+    assert broken(found, kept([*before[1:], *ran([6, 7])])) == [
+        "records that the evaluator has once"
+    ]
 
 
 def test_a_slot_without_a_state_is_told(kept: Keep) -> None:
