@@ -13,14 +13,10 @@ from playwright._impl.locator import Locator
 from playwright._impl.utils.stack_trace import capture_raw_stack
 from playwright.sync_api import BrowserContext, Error
 
+from prober.agent.calls import ACTS, READS, Calls, attached
+
 #: Calls before which the element is waited for: after them it may be gone.
-_ACTS: Final = frozenset(
-    {
-        "click", "dblclick", "tap", "fill", "type", "press", "check", "uncheck", "selectOption",
-        "setInputFiles", "hover",
-    }
-)  # fmt: skip
-_READS: Final = frozenset({"innerText", "textContent", "inputValue", "expect"})
+_ACTS: Final = ACTS | {"hover"}
 #: Parts of a selector that say what a user knows, or of which there is only one on a page.
 _KNOWN: Final = re.compile(r"(?:internal:|text=|role=|data-)|(?:html|body|:root)$")
 #: In the code of a locator, what a user does not know.
@@ -31,10 +27,7 @@ class Hinter:
     """Asks, in a run that measures nothing, for a better locator wherever one is weak."""
 
     def __init__(self, context: BrowserContext, directory: Path) -> None:
-        inside: Any = context._impl_obj
-        self._connection = inside._connection
-        self._send = self._connection.send_message_to_server
-        self._connection.send_message_to_server = self._pass_on
+        self._calls = Calls(context, self._pass_on)
         self._directory = directory
         self._hints: dict[tuple[str, int, str], str | None] = {}
 
@@ -48,13 +41,13 @@ class Hinter:
 
     def stop(self) -> None:
         """Ask no more."""
-        self._connection.send_message_to_server = self._send
+        self._calls.stop()
 
     def _pass_on(self, target: Any, method: str, params: Any, options: dict[str, Any]) -> Any:
         selector = params.get("selector") if isinstance(params, dict) else None
-        place = self._place() if selector and method in _ACTS | _READS else None
+        place = self._place() if selector and method in _ACTS | READS else None
         if place is None or not is_weak(str(selector)):
-            return self._send(target, method, params, options)
+            return self._calls.send(target, method, params, options)
         asked = self._asked(place, target, method, params, options)
         return asyncio.get_running_loop().create_task(asked)
 
@@ -69,20 +62,13 @@ class Hinter:
     async def _asked(
         self, place: tuple[str, int], target: Any, method: str, params: Any, options: dict[str, Any]
     ) -> Any:
-        if method in _READS:
-            reply = await self._send(target, method, params, options)
+        if method in READS:
+            reply = await self._calls.send(target, method, params, options)
             await self._ask(place, target, params["selector"])
             return reply
-        with suppress(Error):
-            await target._channel.waitForSelector(
-                selector=params["selector"],
-                strict=None,
-                state="attached",
-                omitReturnValue=True,
-                timeout=options.get("timeout") or 0,
-            )
+        await attached(target, params["selector"], options)
         await self._ask(place, target, params["selector"])
-        return await self._send(target, method, params, options)
+        return await self._calls.send(target, method, params, options)
 
     async def _ask(self, place: tuple[str, int], frame: Any, selector: str) -> None:
         with suppress(Error):  # nothing is there, or more than one

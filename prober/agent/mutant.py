@@ -15,18 +15,11 @@ from urllib.parse import urlsplit
 from playwright._impl.locator import Locator
 from playwright.sync_api import BrowserContext, Error, Request, Route
 
+from prober.agent.calls import ACTS, READS, Calls, attached
 from prober.agent.mutation import OF_REQUESTS, Kind, Place, masked
 from prober.agent.recorder import Recorder
 
 PLACES: Final = Path(__file__).with_name("places.js").read_text()
-#: Calls by which a journey uses an element; before them it is there, after them it may be gone.
-_ACTS: Final = frozenset(
-    {
-        "click", "dblclick", "tap", "fill", "type", "press", "check", "uncheck", "selectOption",
-        "setInputFiles",
-    }
-)  # fmt: skip
-_READS: Final = frozenset({"innerText", "textContent", "inputValue", "expect"})
 #: What is asserted of an element that is not to be seen.
 _ABSENCES: Final = ("to.be.hidden", "to.be.detached")
 #: What is asserted of an element for what it says; anything else, for its being there.
@@ -47,10 +40,7 @@ class Surveyor:
         self._asked: Counter[tuple[str, ...]] = Counter()
         self._requests: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._elements: dict[tuple[str, ...], dict[str, Any]] = {}
-        inside: Any = context._impl_obj
-        self._connection = inside._connection
-        self._send = self._connection.send_message_to_server
-        self._connection.send_message_to_server = self._pass_on
+        self._calls = Calls(context, self._pass_on)
         context.on("request", self._note_request)
         recorder.after_step = self._look
 
@@ -61,7 +51,7 @@ class Surveyor:
 
     def stop(self) -> None:
         """Note no more."""
-        self._connection.send_message_to_server = self._send
+        self._calls.stop()
         self._context.remove_listener("request", self._note_request)
         self._recorder.after_step = lambda name: None
 
@@ -92,26 +82,19 @@ class Surveyor:
     def _pass_on(self, target: Any, method: str, params: Any, options: dict[str, Any]) -> Any:
         """Note the element of a call that uses one, before or after the call."""
         selector = params.get("selector") if isinstance(params, dict) else None
-        if not selector or selector == ":root" or method not in _ACTS | _READS:
-            return self._send(target, method, params, options)
+        if not selector or selector == ":root" or method not in ACTS | READS:
+            return self._calls.send(target, method, params, options)
         if params.get("isNot") or params.get("expression") in _ABSENCES:
-            return self._send(target, method, params, options)
+            return self._calls.send(target, method, params, options)
         noted = self._noted(target, method, params, options)
         return asyncio.get_running_loop().create_task(noted)
 
     async def _noted(self, target: Any, method: str, params: Any, options: dict[str, Any]) -> Any:
-        if method in _ACTS:
-            with suppress(Error):
-                await target._channel.waitForSelector(
-                    selector=params["selector"],
-                    strict=None,
-                    state="attached",
-                    omitReturnValue=True,
-                    timeout=options.get("timeout") or 0,
-                )
+        if method in ACTS:
+            await attached(target, params["selector"], options)
             await self._describe(target, params["selector"], "acted")
-            return await self._send(target, method, params, options)
-        reply = await self._send(target, method, params, options)
+            return await self._calls.send(target, method, params, options)
+        reply = await self._calls.send(target, method, params, options)
         said = method != "expect" or params["expression"].startswith(_SAYINGS)
         use = {"expect": "asserted"}.get(method, "read") if said else "present"
         await self._describe(target, params["selector"], use)
