@@ -237,7 +237,9 @@ class Driver:
     def _open_context(self, emulation: Emulation) -> None:
         assert self._browser
         self.crashed = False
-        self._context = self._browser.new_context(**self._looks(emulation), accept_downloads=False)
+        looks = looks_of(self._settings, emulation, self._playwright)
+        looks.setdefault("user_agent", self._user_agent)
+        self._context = self._browser.new_context(**looks, accept_downloads=False)
         self._context.set_default_timeout(ACTION_MS)
         self._context.set_default_navigation_timeout(NAVIGATION_MS)
         self._page = self._context.new_page()
@@ -246,20 +248,21 @@ class Driver:
             self._context.on("page", lambda popup: slow_down(popup, network))
         self._emulation = emulation
 
-    def _looks(self, emulation: Emulation) -> dict[str, Any]:
-        """What a context is told to be: as the region says, but for what a journey asks."""
-        looks: dict[str, Any] = {
-            "base_url": self._settings.base_url,
-            "locale": self._settings.locale,
-            "timezone_id": self._settings.timezone,
-            "viewport": dict(self._settings.viewport),
-            "user_agent": self._user_agent,
-        }
-        suffix = self._settings.user_agent_suffix
-        return looks | emulated(emulation, self._playwright, suffix)
+
+def looks_of(
+    settings: BrowserSettings, wanted: Emulation, playwright: Playwright
+) -> dict[str, Any]:
+    """What a context is told to be: as the region says, but for what a journey asks."""
+    region = {
+        "base_url": settings.base_url,
+        "locale": settings.locale,
+        "timezone_id": settings.timezone,
+        "viewport": dict(settings.viewport),
+    }
+    return region | _emulated(wanted, playwright, settings.user_agent_suffix)
 
 
-def emulated(wanted: Emulation, playwright: Playwright, suffix: str) -> dict[str, Any]:
+def _emulated(wanted: Emulation, playwright: Playwright, suffix: str) -> dict[str, Any]:
     """What a context is told to be, where that is not as the region says."""
     looks: dict[str, Any] = {}
     if wanted.device:

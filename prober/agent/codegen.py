@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Error, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, Error, sync_playwright
 
-from prober.agent.browser import BrowserSettings, emulated
+from prober.agent.browser import BrowserSettings, looks_of
 from prober.agent.installed import find
 from prober.emulation import Emulation
 from prober.errors import ProberError
@@ -58,7 +58,7 @@ def record(url: str, settings: BrowserSettings, wanted: Emulation) -> str:
                 )
             except Error as error:
                 raise ProberError(f"the browser does not start: {_first(error)}") from None
-            context = browser.new_context(**_looks(settings, wanted, playwright))
+            context = browser.new_context(**looks_of(settings, wanted, playwright))
             _let_use(context, url, output)
             with suppress(Error):  # it may be gone already
                 browser.close()
@@ -81,17 +81,6 @@ def _let_use(context: BrowserContext, url: str, output: Path) -> None:
         while context.pages:
             context.pages[0].wait_for_event("close")
         context.close()
-
-
-def _looks(settings: BrowserSettings, wanted: Emulation, playwright: Playwright) -> dict[str, Any]:
-    """What the browser of a run in the region passes itself off as."""
-    region = {
-        "base_url": settings.base_url,
-        "locale": settings.locale,
-        "timezone_id": settings.timezone,
-        "viewport": dict(settings.viewport),
-    }
-    return region | emulated(wanted, playwright, settings.user_agent_suffix)
 
 
 def _memory(environ: Mapping[str, str]) -> str | None:

@@ -14,7 +14,7 @@ from prober.agent.browser import (
     ACTION_MS,
     NAVIGATION_MS,
     BrowserSettings,
-    emulated,
+    looks_of,
     slow_down,
 )
 from prober.agent.setting import pool_settings
@@ -59,15 +59,8 @@ def _browser_context_args(
         said = f"{page.evaluate('navigator.userAgent')} {settings.user_agent_suffix}"
         request.config.stash[_USER_AGENT] = said
         page.context.close()
-    own = {
-        "base_url": settings.base_url,
-        "locale": settings.locale,
-        "timezone_id": settings.timezone,
-        "viewport": settings.viewport,
-        "user_agent": request.config.stash[_USER_AGENT],
-        "accept_downloads": False,
-    }
-    wanted = emulated(_emulation(request), playwright, settings.user_agent_suffix)
+    own = {"user_agent": request.config.stash[_USER_AGENT], "accept_downloads": False}
+    wanted = looks_of(settings, _emulation(request), playwright)
     return own | wanted | browser_context_args
 
 
