@@ -111,11 +111,10 @@ def owner(node: ast.AST) -> str:
 def _filled(script: Script) -> Iterator[str]:
     """The locators of fields that something is typed into or chosen from."""
     verbs = {*secrecy.TYPED, "press", "select_option", "set_input_files", "clear"}
-    for statement in script.body:
-        for node in ast.walk(statement):
-            match node:
-                case ast.Call(ast.Attribute(attr=verb)) if verb in verbs:
-                    yield owner(node)
+    for node in script.nodes:
+        match node:
+            case ast.Call(ast.Attribute(attr=verb)) if verb in verbs:
+                yield owner(node)
 
 
 def _typed(source: Source, event: Event) -> Typed | None:

@@ -148,8 +148,7 @@ def _going(statement: ast.stmt) -> set[ast.AST]:
 def _texts(script: Script) -> list[str]:
     return [
         node.value
-        for statement in script.body
-        for node in ast.walk(statement)
+        for node in script.nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
 

@@ -21,14 +21,17 @@ class Places:
 
     def is_own(self, address: str) -> bool:
         """Whether it is an address of the site."""
-        return any(address == each or address.startswith(f"{each}/") for each in self.origins)
+        return self._origin(address) is not None
 
     def path(self, address: str) -> str:
         """An address as a journey has it: of the site's own only the path."""
-        for origin in self.origins:
-            if address == origin or address.startswith(f"{origin}/"):
-                return address.removeprefix(origin) or "/"
-        return address
+        origin = self._origin(address)
+        return address if origin is None else address.removeprefix(origin) or "/"
+
+    def _origin(self, address: str) -> str | None:
+        """Which of them an address is of."""
+        begun = (each for each in self.origins if f"{address}/".startswith(f"{each}/"))
+        return next(begun, None)
 
     def doubt(self, node: ast.Call) -> str | None:
         """What the linter says of a call that leads to another site."""

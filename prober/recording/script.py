@@ -33,13 +33,18 @@ class Script:
     lost: tuple[str, ...]
 
     @property
+    def nodes(self) -> Iterator[ast.AST]:
+        """Everything in it, statement by statement."""
+        for statement in self.body:
+            yield from ast.walk(statement)
+
+    @property
     def begins_at(self) -> str:
         """The first address that it goes to, or nothing."""
-        for statement in self.body:
-            for node in ast.walk(statement):
-                match node:
-                    case ast.Call(ast.Attribute(attr="goto"), [ast.Constant(str(text)), *_]):
-                        return text
+        for node in self.nodes:
+            match node:
+                case ast.Call(ast.Attribute(attr="goto"), [ast.Constant(str(text)), *_]):
+                    return text
         return ""
 
     def problem(self, node: ast.AST, what: str, mend: str) -> InputError:
@@ -221,13 +226,9 @@ def _refuse_page(script: Script, function: ast.FunctionDef) -> None:
 def _refuse_names(script: Script) -> None:
     """What stands in the script and not in the recording."""
     own = _own(script.source)
-    names = [
-        node
-        for statement in script.body
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name)
-    ]
-    for node in names:
+    for node in script.nodes:
+        if not isinstance(node, ast.Name):
+            continue
         if node.id in ("browser", "playwright"):
             what = f"it uses {node.id}, which a run has not"
             raise script.problem(node, what, "do without it")
