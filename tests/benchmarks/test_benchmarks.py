@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,6 @@ from benchmarks.journals import Plan, contract, fill
 from benchmarks.offer import EVERY_MS, Load, Shape
 from benchmarks.report import Figure, Result, Skipped, percentile, table, write
 from benchmarks.settings import Settings
-from benchmarks.shop import open_shop
-from prober.agent.installed import find
 from prober.journal.body import unpack_run
 from prober.journal.journal import Journal
 from prober.journal.store import IDENTITY, open_reader
@@ -62,20 +59,6 @@ globals()[sys.argv[1]]()
 print(started_s, flush=True)
 sys.stdin.read()
 """
-
-
-@pytest.fixture(scope="module")
-def settings() -> Iterator[Settings]:
-    """Tiny numbers against a running shop."""
-    with open_shop() as (url, pid):
-        yield Settings(
-            url=url,
-            browser=find("headless-shell"),
-            runs=1,
-            others=(pid, os.getpid()),
-            patience_s=0,
-            journals=(1000,),
-        )
 
 
 def figure(**changes: Any) -> Figure:

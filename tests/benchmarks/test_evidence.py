@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from benchmarks import evidence
 from benchmarks.report import Figure
 from benchmarks.settings import Settings
-from benchmarks.shop import open_shop
-from prober.agent.installed import find
 
 PLAIN, KEPT = "passes", "passes, all evidence"
 
@@ -18,16 +14,8 @@ PLAIN, KEPT = "passes", "passes, all evidence"
 @pytest.mark.long
 @pytest.mark.browser
 @pytest.mark.timeout(600)
-def test_evidence_sets_runs_with_it_beside_runs_without() -> None:
-    with open_shop() as (url, pid):
-        settings = Settings(
-            url=url,
-            browser=find("headless-shell"),
-            runs=1,
-            others=(pid, os.getpid()),
-            patience_s=0,
-        )
-        found = {each.name: each for each in evidence.measure(settings)}
+def test_evidence_sets_runs_with_it_beside_runs_without(settings: Settings) -> None:
+    found = {each.name: each for each in evidence.measure(settings)}
     steps = ("open shop", "sign in", "add to cart", "pay", "confirmation", evidence.WHOLE)
     assert {f"{PLAIN}: {step}" for step in steps} <= found.keys()
     for name in ("all evidence", "traced"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,24 +9,16 @@ import pytest
 from benchmarks import neighbour
 from benchmarks.report import Figure
 from benchmarks.settings import Settings
-from benchmarks.shop import open_shop
-from prober.agent.installed import find
 from prober.discovery import load
 
 
 @pytest.mark.long
 @pytest.mark.browser
 @pytest.mark.timeout(600)
-def test_neighbour_sets_a_journey_beside_a_hostile_one_of_the_same_agent() -> None:
-    with open_shop() as (url, pid):
-        settings = Settings(
-            url=url,
-            browser=find("headless-shell"),
-            runs=1,
-            others=(pid, os.getpid()),
-            patience_s=0,
-        )
-        results = neighbour.measure(settings, neighbour.HOSTILE[:1])
+def test_neighbour_sets_a_journey_beside_a_hostile_one_of_the_same_agent(
+    settings: Settings,
+) -> None:
+    results = neighbour.measure(settings, neighbour.HOSTILE[:1])
     (name,) = (each.name for each in neighbour.HOSTILE[:1])
     said = {result.name: result for result in results}
     alone = said[f"{neighbour.VICTIM} alone: steps"]
