@@ -95,6 +95,7 @@ class Accounts:
             Unread: a user name or password cannot be had.
         """
         ends = time.monotonic() + within_s
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         candidates = {
             pool: await self._candidates(pool, (wanted or {}).get(pool))
             for pool in pools
@@ -127,7 +128,7 @@ class Accounts:
             for pool, accounts in candidates.items():
                 lease.known[pool] = {account.digest for account in accounts}
                 for account in accounts:
-                    descriptor = hold(self._file(account.digest))
+                    descriptor = hold(self._root / account.digest)
                     if descriptor is not None:
                         held.callback(os.close, descriptor)
                         lease.digests[pool] = account.digest
@@ -136,10 +137,6 @@ class Accounts:
                     return None
             lease._held = held.pop_all()
         return lease
-
-    def _file(self, digest: str) -> Path:
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return self._root / digest
 
     async def _fill(self, lease: Lease, candidates: Mapping[str, list[_Candidate]]) -> None:
         """Read what was leased; the lease ends when that cannot be done."""

@@ -15,7 +15,7 @@ from prober.agent.scale import Scale
 from prober.agent.undo import Noting, Undo
 from prober.errors import SecretMissing, StepMisuse
 from prober.journey import Statuses
-from prober.model import Exchange, Outcome
+from prober.model import Exchange, Outcome, Party
 
 #: Lines of console, and of failed requests, that are kept for a run that did not pass.
 KEPT_LINES = 50
@@ -226,7 +226,7 @@ class Recorder:
     def erred(self, line: str, url: str) -> None:
         """An error of the page, and whose code it is of; without a URL it is the page's own."""
         ours = not url or self.is_first_party(url)
-        self.page_errors["first_party" if ours else "third_party"] += 1
+        self.page_errors[Party.FIRST if ours else Party.THIRD] += 1
         self.said(line)
 
     def said(self, line: str) -> None:

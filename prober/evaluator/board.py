@@ -268,6 +268,7 @@ class Board:
 
     def _judge(self, now_ms: int) -> Status:
         source, excluded = self.judges_from, tuple(self.exclusions())
+        orphans = self.claims.orphans()
         with source.at_one_moment():
             once = Once(source)
             evaluations = [
@@ -276,9 +277,11 @@ class Board:
             return Status(
                 as_of_ms=now_ms,
                 evaluations=tuple(sorted(evaluations, key=lambda each: URGENCY.index(each.state))),
-                rows=self._rows(source, now_ms) if isinstance(source, JournalSource) else {},
+                rows=self._rows(source, now_ms, orphans)
+                if isinstance(source, JournalSource)
+                else {},
                 note=" ".join(filter(None, (self.note, self.trouble()))),
-                orphans={place: count for place, count in self.claims.orphans().items() if count},
+                orphans={place: count for place, count in orphans.items() if count},
                 alerts=self.alerts(),
                 asides=self.asides(),
                 silences=tuple(self.silences(now_ms)),
@@ -292,9 +295,10 @@ class Board:
             return JournalSource(self.view)
         return self.source
 
-    def _rows(self, source: JournalSource, now_ms: int) -> dict[str, tuple[Row, ...]]:
+    def _rows(
+        self, source: JournalSource, now_ms: int, orphans: Mapping[Place, int]
+    ) -> dict[str, tuple[Row, ...]]:
         held, claims = _held(source.view.counters()), self.claims.now(now_ms)
-        orphans = self.claims.orphans()
         rows = {}
         for journey in sorted({contract.journey for contract in self.contracts}):
             recent = source.glimpses(journey, now_ms, STRIP)

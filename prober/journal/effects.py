@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from prober.journal.store import Store
 from prober.journal.tally import effect as counted
@@ -58,10 +58,7 @@ class Effects:
         with self.store.transaction():
             found = self.store.value(
                 "add_effect",
-                journey=run.journey,
-                region=run.region,
-                slot_ms=run.slot_ms,
-                attempt=run.attempt,
+                **_columns(run),
                 action=action,
                 reference=reference,
                 accounts=canonical(dict(accounts)),
@@ -98,15 +95,7 @@ class Effects:
 
     def due(self, run: RunId, now_ms: int) -> list[Effect]:
         """What earlier runs of its journey left, and a run may try; the newest first."""
-        rows = self.store.all(
-            "due_effects",
-            journey=run.journey,
-            region=run.region,
-            slot_ms=run.slot_ms,
-            attempt=run.attempt,
-            now_ms=now_ms,
-            limit=AT_ONCE,
-        )
+        rows = self.store.all("due_effects", **_columns(run), now_ms=now_ms, limit=AT_ONCE)
         return [_effect(*row) for row in rows]
 
     def give_up(self, region: str, journeys: Iterable[str]) -> int:
@@ -124,6 +113,13 @@ class Effects:
 
     def _count(self, region: str, journey: str, state: EffectState) -> None:
         self.store.change("add_counter", **counted(region, journey, state)._asdict())
+
+
+def _columns(run: RunId) -> dict[str, Any]:
+    """A run as the table has it; only scheduled ones note effects."""
+    columns = run._asdict()
+    del columns["kind"]
+    return columns
 
 
 def _effect(
