@@ -6,13 +6,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fsspec import get_filesystem_class
 from fsspec.core import url_to_fs
 
 from prober.errors import StorageError
+
+#: What keeps objects by name. To "make a directory" there makes the bucket, where there is none:
+#: one that nobody set up, because of a slip in its name.
+_BUCKETS: Final = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"})
 
 
 def usable(url: str) -> str:
@@ -42,6 +46,7 @@ class Storage:
         """
         self._url = url
         self._turn = threading.Lock()
+        self._has_directories = urlsplit(url).scheme not in _BUCKETS
         self._files: Any = None
         self._root = ""
 
@@ -58,7 +63,8 @@ class Storage:
         """
         with self._asked() as files:
             target = f"{self._root}/{name}"
-            files.makedirs(target.rpartition("/")[0], exist_ok=True)
+            if self._has_directories:
+                files.makedirs(target.rpartition("/")[0], exist_ok=True)
             files.put_file(str(file), target)
 
     def read(self, name: str) -> bytes | None:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 #: What pyproject.toml asks for, by work.
 ASKED = {
-    "run": lambda project: project["project"]["dependencies"],
+    "run": lambda project: (
+        project["project"]["dependencies"] + project["project"]["optional-dependencies"]["s3"]
+    ),
     "build": lambda project: project["build-system"]["requires"],
 }
 

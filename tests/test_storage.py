@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 
 from prober.errors import StorageError
 from prober.storage import Storage, usable
 from tests.conftest import unused_port
-from tests.fileserver import FileServer
+from tests.fileserver import bucket_environ, bucket_server, file_server
 
 NAME = "N9Qkbu_qneIY-08D/trace.zip"
 
@@ -36,13 +37,33 @@ def test_a_server_keeps_files_and_may_be_away_meanwhile(tmp_path: Path, file: Pa
     with pytest.raises(StorageError, match=f"^ftp://127.0.0.1:{port}/evidence: ") as away:
         storage.put(NAME, file)
     assert "correct-horse" not in str(away.value)
-    with FileServer(tmp_path / "there", port):
+    with file_server(tmp_path / "there", port):
         assert storage.read(NAME) is None
         storage.put(NAME, file)
     with pytest.raises(StorageError):
         storage.read(NAME)
-    with FileServer(tmp_path / "there", port):
+    with file_server(tmp_path / "there", port):
         assert storage.read(NAME) == b"trace"
+
+
+def test_a_bucket_keeps_files_and_one_that_is_not_there_is_not_made(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = unused_port()
+    for name, value in bucket_environ(port).items():
+        monkeypatch.setenv(name, value)
+    url = usable("s3://evidence/prober")
+    storage = Storage(url)
+    with bucket_server(port):
+        with pytest.raises(StorageError, match=f"^{url}: FileNotFoundError: .*bucket"):
+            storage.put(NAME, file)
+        assert "<Name>evidence" not in httpx.get(f"http://127.0.0.1:{port}/").text
+        httpx.put(f"http://127.0.0.1:{port}/evidence").raise_for_status()
+        assert storage.read(NAME) is None
+        storage.put(NAME, file)
+        file.write_bytes(b"another")
+        storage.put(NAME, file)
+        assert storage.read(NAME) == b"another"
 
 
 @pytest.mark.parametrize(

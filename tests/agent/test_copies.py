@@ -15,7 +15,7 @@ from prober.errors import StorageError
 from prober.journal.journal import Journal
 from prober.model import Outcome, Run
 from tests.conftest import unused_port
-from tests.fileserver import FileServer
+from tests.fileserver import file_server
 from tests.journal.conftest import build_run
 
 
@@ -78,7 +78,7 @@ def test_what_could_not_be_copied_is_when_the_storage_is_back(
     with pytest.raises(StorageError):
         copies.carry_on()
     assert copies.age_s(now_ms=61_000) == 60
-    with FileServer(tmp_path / "there", port):
+    with file_server(tmp_path / "there", port):
         copies.carry_on()
     assert names(tmp_path / "there") == ["0000000000000001/screenshot.png"]
     assert copies.age_s(now_ms=61_000) == 0
