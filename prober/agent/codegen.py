@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,25 +12,16 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Error, sync_playwright
 
 from prober.agent.browser import BrowserSettings, looks_of
+from prober.agent.display import require_display
 from prober.agent.installed import find
 from prober.emulation import Emulation
 from prober.errors import ProberError
 
-_MEND = (
+#: For who has no display.
+ELSEWHERE = (
     "record on a machine with one, by `playwright codegen --target python -o FILE URL`, "
     "and bring the file here: prober record --from FILE"
 )
-
-
-def require_display(environ: Mapping[str, str] = os.environ) -> None:
-    """A person has to see the browser.
-
-    Raises:
-        ProberError: nothing can be shown here.
-    """
-    shown = environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")
-    if sys.platform.startswith("linux") and not shown:
-        raise ProberError(f"there is no display here to show a browser on, {_MEND}")
 
 
 def record(url: str, settings: BrowserSettings, wanted: Emulation) -> str:
@@ -44,7 +34,7 @@ def record(url: str, settings: BrowserSettings, wanted: Emulation) -> str:
     Raises:
         ProberError: nothing can be shown, the browser does not start, or the site does not open.
     """
-    require_display()
+    require_display(ELSEWHERE)
     executable = find("chromium")
     with TemporaryDirectory(prefix="prober-record-", dir=_memory(os.environ)) as place:
         output = Path(place, "script.py")

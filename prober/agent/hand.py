@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from prober.agent import process
+from prober.agent import display, process
 from prober.agent.redact import Redactor
 from prober.logged import beside
 from prober.model import RunId
@@ -63,6 +63,8 @@ class Hand:
         ours, theirs = socket.socketpair()
         environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         here = str(self.temporary)
+        if settings.get("headed"):
+            environment |= display.variables()
         environment |= {"HOME": here, "TMPDIR": here, "TZ": "UTC", "PYTHONUNBUFFERED": "1"}
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -126,14 +126,15 @@ def _read(script: str) -> Script:
 def _record(url: str | None, site: _Site, wanted: Emulation) -> Script:
     """Have a person record it now."""
     from prober.agent.browser import BrowserSettings
-    from prober.agent.codegen import record, require_display
+    from prober.agent.codegen import ELSEWHERE, record
+    from prober.agent.display import require_display
     from prober.agent.setting import pool_settings
     from prober.recording.script import read
 
     if url is None:
         raise ProberError("say where to begin, as https://shop.example or /cart, or --from FILE")
     address = _address(url, site.region)
-    require_display()
+    require_display(ELSEWHERE)
     settings = BrowserSettings(**pool_settings(site.region, [], headed=True).browser)
     print(f"recording {address}, until its window is closed", file=sys.stderr)
     text = record(address, settings, wanted)

@@ -84,6 +84,7 @@ def _repeat(
     """Read the files, and run the journey so many times."""
     import asyncio
 
+    from prober.agent.display import require_display
     from prober.agent.setting import pool_settings
     from prober.cli.inputs import read_inputs
     from prober.cli.repeats import Repeats
@@ -92,6 +93,8 @@ def _repeat(
     inputs = read_inputs(journeys, regions)
     chosen = inputs.region(region)
     wanted = next(iter(resolve(chosen, [inputs.journey(name)])), inputs.journey(name))
+    if headed and wanted.needs_browser:
+        require_display("leave out --headed")
     settings = pool_settings(chosen, [wanted], headed=headed)
     session = _Session(settings, wanted, chosen.name, trace=trace, quiet=quiet)
     runs = asyncio.run(session.repeat(times, hints=hints))

@@ -9,28 +9,8 @@ import pytest
 from playwright._impl.browser_context import BrowserContext
 from playwright.sync_api import expect, sync_playwright
 
-from prober.agent.codegen import require_display
-from prober.errors import ProberError
 from tests.conftest import Shop, wait_until
 from tests.recording.scripts import library
-
-
-@pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY"])
-def test_a_display_is_enough(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    require_display({variable: ":0"})
-    monkeypatch.setattr("sys.platform", "darwin")
-    require_display({})
-
-
-def test_without_a_display_the_mend_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.platform", "linux")
-    with pytest.raises(ProberError) as raised:
-        require_display({"DISPLAY": ""})
-    assert str(raised.value) == (
-        "there is no display here to show a browser on, record on a machine with one, by "
-        "`playwright codegen --target python -o FILE URL`, and bring the file here: "
-        "prober record --from FILE"
-    )
 
 
 def test_playwright_has_the_recorder_that_is_asked_for() -> None:

@@ -297,6 +297,16 @@ def test_wrong_usage_is_exit_2(prober: Run, arguments: list[str]) -> None:
     assert prober(*arguments).returncode == 2
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there always is a display")
+def test_a_browser_that_nobody_could_see_is_exit_2(prober: Run) -> None:
+    done = prober("checkout", "--headed", DISPLAY="", WAYLAND_DISPLAY="")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        "prober: there is no display here to show a browser on, leave out --headed\n",
+    )
+
+
 def test_a_browser_that_is_none_is_one_line(prober: Run) -> None:
     done = prober("checkout", PROBER_BROWSER="/no/such/browser")
     assert done.returncode == 2
