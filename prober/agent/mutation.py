@@ -40,7 +40,7 @@ OF_REQUESTS = (Kind.ABORT, Kind.ERROR, Kind.BLANK, Kind.SLOW)
 #: Longer words are a part of the page, and not something that it says; in characters.
 _SHORT = 80
 #: What differs from run to run in an address, as `places.js` has it.
-_VARYING = re.compile(r"[0-9a-f-]{16,}|\d+", re.IGNORECASE)
+_VARYING = re.compile(r"(?<![0-9a-z])[0-9a-f-]{16,}|\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,6 +135,7 @@ def test_what_differs_only_in_who_asks_or_is_asked_is_told_apart() -> None:
 def test_addresses_of_orders_and_sessions_are_the_same_in_each_run() -> None:
     assert masked("/orders/17/of/0b1c9d3e-aa00-4e4e-8f8f-123456789abc") == "/orders/#/of/#"
     assert masked("/checkout") == "/checkout"
+    assert masked("/prober-tasks-here-1721800000000-1/x") == "/prober-tasks-here-#-#/x"
 
 
 def all_kinds() -> list[Mutation]:
