@@ -14,7 +14,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from statistics import median
 
 import httpx
@@ -22,6 +21,7 @@ import httpx
 from prober.agent.reference import Reference, Reply, why
 from prober.agent.road import Road
 from prober.agent.verdict import Doubt, Verdict
+from prober.lazy import lazy
 from prober.model import Cause
 
 log = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ class Control:
         if _is_off(look) and not (before and _is_off(before)):
             log.warning("this machine's clock is %+d s off that of its references", look.ahead_s)
 
-    @cached_property
+    @lazy
     def _trust(self) -> ssl.SSLContext:
         return httpx.create_ssl_context()
 

@@ -7,11 +7,11 @@ import io
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from prober.errors import Severity
+from prober.lazy import lazy
 from prober.lint.finding import Finding, Rule
 
 
@@ -48,12 +48,12 @@ class Source:
         line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
         return Finding(self.name, line, column, rule, severity, what, mend)
 
-    @cached_property
+    @lazy
     def nodes(self) -> tuple[ast.AST, ...]:
         """All of the tree, outer pieces before inner ones."""
         return tuple(ast.walk(self.tree))
 
-    @cached_property
+    @lazy
     def parents(self) -> dict[ast.AST, ast.AST]:
         """By piece, what it is directly in."""
         return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
@@ -64,7 +64,7 @@ class Source:
             yield outer
             node = outer
 
-    @cached_property
+    @lazy
     def imported(self) -> dict[str, str]:
         """What imported names stand for, as `sleep`: `time.sleep`."""
         found: dict[str, str] = {}
@@ -81,7 +81,7 @@ class Source:
             return f"{owner}.{node.attr}"
         return self.imported.get(node.id, "") if isinstance(node, ast.Name) else ""
 
-    @cached_property
+    @lazy
     def constants(self) -> dict[str, str]:
         """Texts that names stand for; not of names that are bound more than once."""
         bound = Counter(
@@ -127,7 +127,7 @@ class Source:
             found += known
         return found
 
-    @cached_property
+    @lazy
     def texts(self) -> tuple[ast.Constant, ...]:
         """The texts that are values: neither docstrings nor parts of an f-string."""
         return tuple(
@@ -138,7 +138,7 @@ class Source:
             and not isinstance(self.parents.get(node), ast.Expr | ast.JoinedStr)
         )
 
-    @cached_property
+    @lazy
     def statements(self) -> dict[int, int]:
         """By line, the first line of the statement it is part of; of a block, of its head."""
         found: dict[int, int] = {}
@@ -152,7 +152,7 @@ class Source:
             found |= dict.fromkeys(range(first, max(first, last) + 1), first)
         return found
 
-    @cached_property
+    @lazy
     def comments(self) -> tuple[Comment, ...]:
         """All of them, in their order."""
         quiet = {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}

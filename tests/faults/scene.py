@@ -9,7 +9,6 @@ import subprocess
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -17,6 +16,7 @@ import trustme
 
 from prober.agent.installed import find
 from prober.discovery import describe
+from prober.lazy import lazy
 from tests.conftest import ROOT, Shop
 from tests.elsewhere import Host, Network, Resolver, network_made
 from tests.faults.cgroup import Cgroup
@@ -58,7 +58,7 @@ class Scene:
     _ours: dict[World, Ours] = field(default_factory=dict)
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
-    @cached_property
+    @lazy
     def journeys(self) -> Path:
         """The examples, and what authors write on bad days."""
         place = self.directory / "journeys"
@@ -66,12 +66,12 @@ class Scene:
         shutil.copytree(SCRIPTS, place, dirs_exist_ok=True)
         return place
 
-    @cached_property
+    @lazy
     def passage(self) -> Passage:
         """The way to the shop for who is on this machine."""
         return self._closing(Passage(self.shop.url, "127.0.0.1"))
 
-    @cached_property
+    @lazy
     def sealed(self) -> Passage:
         """The same with a certificate that ended yesterday."""
         authority = trustme.CA()
@@ -80,31 +80,31 @@ class Scene:
         authority.issue_cert("127.0.0.1", not_after=ended).configure_cert(context)
         return self._closing(Passage(self.shop.url, "127.0.0.1", context))
 
-    @cached_property
+    @lazy
     def net(self) -> Network:
         """The network of a region."""
         return self._open.enter_context(network_made())
 
-    @cached_property
+    @lazy
     def resolver(self) -> Resolver:
         """Of that network."""
         names = dict.fromkeys((SHOP_NAME, *REFERENCES), self.net.here)
         return self._closing(Resolver(self.net.here, names))
 
-    @cached_property
+    @lazy
     def outside(self) -> Passage:
         """The way to the shop from that network, by name."""
         assert self.resolver
         return self._closing(Passage(self.shop.url, self.net.here))
 
-    @cached_property
+    @lazy
     def references(self) -> list[str]:
         """Places in that network which are not the shop."""
         assert self.resolver
         hosts = [self._closing(Host(self.net.here)) for _ in REFERENCES]
         return [f"http://{name}:{host.port}" for name, host in zip(REFERENCES, hosts, strict=True)]
 
-    @cached_property
+    @lazy
     def cgroup(self) -> Cgroup:
         """What holds a measurer."""
         cgroup = Cgroup("held")
@@ -112,7 +112,7 @@ class Scene:
         self._open.callback(cgroup.down)
         return cgroup
 
-    @cached_property
+    @lazy
     def disk(self) -> Path:
         """A small one, for what is temporary."""
         disk = self.directory / "disk"

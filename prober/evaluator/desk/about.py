@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Final
 
 from prober.document import Strict, Text, did_you_mean
@@ -18,6 +17,7 @@ from prober.evaluator.judging.wording import length
 from prober.evaluator.sources.once import Once
 from prober.evaluator.sources.source import Measure
 from prober.journal.tally import rules_of
+from prober.lazy import lazy
 from prober.slo.contract import Contract, Objective
 from prober.slo.moment import iso
 from prober.slo.sight import Sight, sight
@@ -54,7 +54,7 @@ class About:
         """By region, from slot to slot, in ms."""
         return self.counting.source.periods(self.contract.journey, self.as_of_ms)
 
-    @cached_property
+    @lazy
     def result(self) -> Result:
         """How it stands."""
         alone = replace(self.contract, objectives=(self.objective,), windows=(self.window,))
@@ -62,7 +62,7 @@ class About:
         (result,) = evaluate(alone, source, self.as_of_ms, exclusions=exclusions).results
         return result
 
-    @cached_property
+    @lazy
     def history(self) -> History:
         """How it stood."""
         return history(self.counting, self.objective, self.window, self.as_of_ms)

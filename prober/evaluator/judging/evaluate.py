@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
-from functools import cached_property
 from typing import Final
 
 from prober.errors import SourceUnavailable
@@ -18,6 +17,7 @@ from prober.evaluator.judging.result import LOOKBACK_MS, Evaluation, Regional, R
 from prober.evaluator.sources.once import Once
 from prober.evaluator.sources.source import Measure, Received, Source
 from prober.journal import tally
+from prober.lazy import lazy
 from prober.slo.alert import rules_of
 from prober.slo.budget import Basis, Counts, Judgement, judge, unknown
 from prober.slo.burn import pace
@@ -160,7 +160,7 @@ class _Question:
     def source(self) -> Once:
         return self.counting.source
 
-    @cached_property
+    @lazy
     def effective_ms(self) -> int:
         """When the contract took effect; long ago when it does not say."""
         day = self.contract.effective_from
@@ -168,13 +168,13 @@ class _Question:
             return -_EVER_MS
         return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
 
-    @cached_property
+    @lazy
     def begun_ms(self) -> int:
         """Since when its slots were due: it was in effect, and there was a schedule."""
         since_ms = self.source.since(self.contract.journey)
         return self.effective_ms if since_ms is None else max(self.effective_ms, since_ms)
 
-    @cached_property
+    @lazy
     def span(self) -> Span:
         """What is counted; of slices, those that have ended."""
         if slice_ms := self.contract.budgeting.slice_ms:
@@ -182,13 +182,13 @@ class _Question:
         start_ms, end_ms = self.window.span(self.as_of_ms)
         return Span(min(max(start_ms, self.effective_ms), end_ms), end_ms)
 
-    @cached_property
+    @lazy
     def period(self) -> Span:
         """The whole window; of slices, the one that the last of them ended."""
         sliced = self.contract.budgeting.slice_ms is not None
         return self.window.period(self.span.end_ms if sliced else self.as_of_ms)
 
-    @cached_property
+    @lazy
     def basis(self) -> Basis:
         match self.contract.data.basis:
             case BudgetBasis.AUTO:
@@ -197,27 +197,27 @@ class _Question:
             case basis:
                 return Basis(basis)
 
-    @cached_property
+    @lazy
     def periods(self) -> Mapping[str, int]:
         """By region, from slot to slot, in ms."""
         return self.source.periods(self.contract.journey, self.as_of_ms)
 
-    @cached_property
+    @lazy
     def newest(self) -> Mapping[str, int | None]:
         """By region, the newest slot whose run gave a verdict."""
         return self.source.newest(self.contract.journey, self.as_of_ms)
 
-    @cached_property
+    @lazy
     def staleness_ms(self) -> int | None:
         known = [slot_ms for slot_ms in self.newest.values() if slot_ms is not None]
         return self.as_of_ms - max(known) if known else None
 
-    @cached_property
+    @lazy
     def max_staleness_ms(self) -> int | None:
         slowest_ms = max(self.periods.values(), default=0)
         return self.contract.data.max_staleness_ms or 3 * slowest_ms or None
 
-    @cached_property
+    @lazy
     def rules(self) -> tuple[AlertRule, ...]:
         slowest_ms = max(self.periods.values(), default=None)
         return rules_of(
@@ -228,7 +228,7 @@ class _Question:
             regions=len(self.periods) or None,
         )
 
-    @cached_property
+    @lazy
     def received(self) -> Received | None:
         if self.skew_ms is None:
             return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from prober.errors import SourceUnavailable
@@ -17,6 +16,7 @@ from prober.evaluator.judging.losses import Losses
 from prober.evaluator.judging.result import Evaluation
 from prober.evaluator.reports.episodes import divisions, incidents, spent
 from prober.evaluator.sources.once import Once
+from prober.lazy import lazy
 from prober.slo.attribution import Deploy
 from prober.slo.contract import Contract
 from prober.slo.signoff import standing
@@ -50,12 +50,12 @@ class Chapter:
         """Whose days it is about."""
         return zone_of(self.contract)
 
-    @cached_property
+    @lazy
     def subjects(self) -> tuple[Subject, ...]:
         """Its objectives."""
         return subjects(self.desk, self.contract, self.once, self.as_of_ms)
 
-    @cached_property
+    @lazy
     def evaluation(self) -> Evaluation:
         """How it stands."""
         concerned = (
@@ -69,12 +69,12 @@ class Chapter:
             results=tuple(about.result for each in self.subjects for about in each.abouts),
         )
 
-    @cached_property
+    @lazy
     def deploys(self) -> tuple[Deploy, ...]:
         """What went out that may have changed its journey."""
         return self.desk.deploys(self.contract.journey)
 
-    @cached_property
+    @lazy
     def states(self) -> tuple[Entry, ...]:
         """Every state that one of its budgets entered, oldest first."""
         entries = self.desk.audit.entries(Kind.STATE, known_ms=self.as_of_ms)
