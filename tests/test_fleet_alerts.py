@@ -67,6 +67,7 @@ def healthy() -> Fleet:
         for journey, every_s in PERIODS.items():
             fleet |= ran(region, journey, every_s)
         fleet |= queued(region, lambda _: 0)
+    fleet[names.INFO, ()] = lambda _: 1  # the evaluator's own
     fleet[names.ALERTS_LOOKED, ()] = lambda at_s: at_s - 15
     fleet[names.NOTIFICATIONS_FAILING, labels(**WAY)] = lambda at_s: at_s // 30 % 4 // 3
     for journey in PERIODS:
@@ -132,6 +133,14 @@ def died(*regions: str) -> Callable[[Fleet], Fleet]:
     """Every series of a region ends; nobody says so."""
     return lambda fleet: {
         key: ended(value) if any(("prober_region", r) in key[1] for r in regions) else value
+        for key, value in fleet.items()
+    }
+
+
+def unjudged(fleet: Fleet) -> Fleet:
+    """Every series of the evaluator ends."""
+    return {
+        key: value if any(name == "prober_region" for name, _ in key[1]) else ended(value)
         for key, value in fleet.items()
     }
 
@@ -215,7 +224,7 @@ FAULTS = [
     ),
     Fault(
         "the evaluator ends",
-        changed(names.SLO_COVERAGE, lambda s: 1 if s < FAULT_S else None),
+        unjudged,
         "ProberEvaluatorDown",
         {},
         8 * 60,  # promtool's series end without the mark that a scrape leaves: 5 min more
