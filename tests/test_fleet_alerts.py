@@ -16,6 +16,7 @@ from prober import conventions as names
 from prober.conventions import prometheus_label, prometheus_name
 from prober.writing import write
 from tests.conftest import BACKENDS, ROOT, require_backends
+from tests.test_docs import page
 
 RULES = ROOT / "regions" / "alerts" / "fleet.rules.yaml"
 STEP_S = 30
@@ -426,10 +427,15 @@ def test_every_alert_has_a_fault_that_it_is_seen_to_fire_for() -> None:
 def test_every_alert_leads_to_its_place_in_the_runbook() -> None:
     headings = re.findall(r"^### (Prober\w+)$", (ROOT / "docs/operations.md").read_text(), re.M)
     for rule in rules():
-        page, _, anchor = rule["annotations"]["runbook"].partition("#")
-        assert (page, anchor) == ("docs/operations.md", rule["alert"].lower())
+        file, _, anchor = rule["annotations"]["runbook"].partition("#")
+        assert (file, anchor) == ("docs/operations.md", rule["alert"].lower())
         assert rule["labels"]["severity"] in ("page", "ticket")
     assert headings == [rule["alert"] for rule in rules()]
+
+
+def test_the_page_of_metrics_says_how_many_rules_there_are() -> None:
+    said = re.findall(r"`regions/alerts/fleet.rules.yaml`: (\d+) rules", page("metrics.md"))
+    assert said == [str(len(rules()))]
 
 
 def test_the_rules_ask_for_nothing_that_nobody_sends() -> None:
