@@ -1,4 +1,4 @@
-"""What is kept of runs that did not pass, and for how long, as a region file writes it."""
+"""What is kept of runs as files, and for how long, as a region file writes it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _storage(url: SecretStr) -> SecretStr:
 
 
 class Artefacts(document.Strict):
-    """How long files of runs that did not pass are kept, how many, and where else."""
+    """How long screenshots and traces are kept, how many, and where else."""
 
     keep_ms: document.Duration = Field(400 * DAY_MS, alias="keep", json_schema_extra=_400_DAYS)
     most_bytes: Size = Field(10**9, alias="most", json_schema_extra={"default": "1GB"})

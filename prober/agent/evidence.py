@@ -1,4 +1,4 @@
-"""Evidence of a run that did not pass, taken after the verdict and in its own time."""
+"""Evidence of a run, taken after the verdict and in its own time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Keeping evidence within bounds: the oldest goes first.
+"""Keeping evidence within bounds: what runs that passed left goes first, then the oldest.
 
-Only runs that did not pass leave evidence, so what is kept is always of a failure.
+A run that passed leaves a trace when it was asked for one, as second attempts are. A folder of
+such a run is marked, and one without a mark is kept as if its run had failed.
 """
 
 from __future__ import annotations
@@ -14,20 +15,31 @@ from typing import NamedTuple
 
 from prober.agent.scrub import RAW
 
+#: Its name in a folder: the run passed.
+_PASSED = "passed"
 #: By then a trace has been scrubbed, if ever.
 _SCRUBBED_S = 300
 
 
 class _Kept(NamedTuple):
-    """One run's folder."""
+    """One run's folder; of two, the greater one stays longer."""
 
+    failed: bool
     changed_s: float
     size: int
     folder: Path
 
 
+def mark_passed(folder: Path) -> None:
+    """Say in a run's folder that it passed; nothing where there is no folder."""
+    with contextlib.suppress(OSError):
+        (folder / _PASSED).touch()
+
+
 def prune(directory: Path, *, age_s: float, most_bytes: int) -> int:
-    """Remove folders that are too old, then the oldest until the rest fits; how many.
+    """Remove folders that are too old, and others until the rest fits; how many.
+
+    To make room, those of runs that passed go first, each time from the oldest on.
 
     So go traces that were never scrubbed: whoever was to do it is dead.
     """
@@ -50,5 +62,6 @@ def _folders(directory: Path) -> Iterator[_Kept]:
         return
     for folder in directory.iterdir():
         if folder.is_dir():
+            failed = not (folder / _PASSED).exists()
             size = sum(file.stat().st_size for file in folder.iterdir())
-            yield _Kept(folder.stat().st_mtime, size, folder)
+            yield _Kept(failed, folder.stat().st_mtime, size, folder)

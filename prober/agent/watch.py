@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from prober.agent import process, strain
+from prober.agent import process, retention, strain
 from prober.agent.control import Control
 from prober.agent.effects import OfRun
 from prober.agent.hand import Hand, now
@@ -59,7 +59,7 @@ class Surroundings:
     secrets: Mapping[str, Origin] = field(repr=False)
     #: browser, context or process: what is new for each run.
     isolation: str
-    #: Where files of runs that did not pass are kept.
+    #: Where screenshots and traces are kept.
     evidence: Path
     #: What measures, for the record: versions by name.
     regime: Mapping[str, str] = field(default_factory=dict)
@@ -146,7 +146,10 @@ class Watch:
         await self._effects.settled()
         with contextlib.suppress(OSError):
             folder.rmdir()  # only goes when nothing was kept
-        return self._compose(finding, doubts)
+        run = self._compose(finding, doubts)
+        if run.outcome is Outcome.PASSED:
+            retention.mark_passed(folder)
+        return run
 
     def _message(self, folder: Path) -> dict[str, Any]:
         journey = self._order.journey

@@ -302,7 +302,7 @@ class _Run:
         }
 
     def keep(self, finding: Finding) -> dict[str, Any]:
-        """Take the evidence of a run that did not pass."""
+        """Take the evidence: the trace if there is one, and a picture unless all went well."""
         start, order, found = time.perf_counter(), self.order, list[evidence.Kept]()
         vitals = self.paint.vitals() if self.paint else {}
         told = {"vitals": vitals, "weight": self._weights()}

@@ -1,4 +1,4 @@
-"""Evidence stays within its bounds, and the newest stays longest."""
+"""Evidence stays within its bounds; that of failures and the newest stays longest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import os
 import time
 from pathlib import Path
 
-from prober.agent.retention import prune
+import pytest
+
+from prober.agent.retention import mark_passed, prune
+from prober.model import Outcome
+from tests.faults.bench import Bench
 
 AGES, MANY = 10**9, 10**9
 
@@ -31,6 +35,37 @@ def test_the_oldest_go_until_the_rest_fits(tmp_path: Path) -> None:
     folders = [keep(tmp_path, f"run-{age}", age_s=age) for age in (10, 20, 30)]
     assert prune(tmp_path, age_s=AGES, most_bytes=20) == 1
     assert [folder.exists() for folder in folders] == [True, True, False]
+
+
+def test_runs_that_passed_make_room_first_each_time_from_the_oldest_on(tmp_path: Path) -> None:
+    failures = {age: keep(tmp_path, f"failed-{age}", age_s=age) for age in (30, 40)}
+    passes = {age: keep(tmp_path, f"passed-{age}", age_s=age) for age in (10, 20)}
+    for age, folder in passes.items():
+        mark_passed(folder)
+        os.utime(folder, (time.time() - age,) * 2)
+    removed = []
+    for most_bytes in (30, 20, 10, 0):
+        there = set(tmp_path.iterdir())
+        assert prune(tmp_path, age_s=AGES, most_bytes=most_bytes) == 1
+        removed += there - set(tmp_path.iterdir())
+    assert removed == [passes[20], passes[10], failures[40], failures[30]]
+
+
+@pytest.mark.browser
+def test_the_trace_of_a_run_that_passed_goes_before_an_older_failure(bench: Bench) -> None:
+    source = """
+        def looks(page: Page):
+            with step("open"):
+                page.goto("/")
+                expect(page).to_have_title("{title}")
+        """
+    failed = bench.run(source.format(title="Farewell"), trace=True)
+    passed = bench.run(source.format(title="Welcome"), trace=True)
+    assert (failed.outcome, passed.outcome) == (Outcome.FAILED, Outcome.PASSED)
+    trace, other = (bench.evidence(run, "trace.zip") for run in (failed, passed))
+    size = sum(file.stat().st_size for file in trace.parent.iterdir())
+    prune(trace.parents[1], age_s=AGES, most_bytes=size)
+    assert (trace.exists(), other.exists()) == (True, False)
 
 
 def test_a_trace_that_was_never_scrubbed_goes(tmp_path: Path) -> None:
