@@ -61,7 +61,14 @@ def _folders(directory: Path) -> Iterator[_Kept]:
     if not directory.is_dir():
         return
     for folder in directory.iterdir():
-        if folder.is_dir():
-            failed = not (folder / _PASSED).exists()
-            size = sum(file.stat().st_size for file in folder.iterdir())
-            yield _Kept(failed, folder.stat().st_mtime, size, folder)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            failed, files = not (folder / _PASSED).exists(), list(folder.iterdir())
+            yield _Kept(failed, folder.stat().st_mtime, sum(map(_size, files)), folder)
+
+
+def _size(file: Path) -> int:
+    """In bytes; nothing of one that went meanwhile, as a trace does that has been scrubbed."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -79,5 +79,13 @@ def test_a_trace_that_was_never_scrubbed_goes(tmp_path: Path) -> None:
     assert [file.name for file in folder.iterdir()] == ["screenshot.png"]
 
 
+def test_what_goes_while_it_is_looked_at_stops_nobody(tmp_path: Path) -> None:
+    folder = keep(tmp_path, "scrubbed just now", age_s=10, size=10)
+    (folder / "trace.part").symlink_to("trace.zip")  # it was listed, and is not there
+    (tmp_path / "run just over").symlink_to("nothing was kept of it")
+    assert prune(tmp_path, age_s=AGES, most_bytes=10) == 0
+    assert prune(tmp_path, age_s=AGES, most_bytes=9) == 1
+
+
 def test_nothing_kept_is_nothing_removed(tmp_path: Path) -> None:
     assert prune(tmp_path / "none", age_s=AGES, most_bytes=MANY) == 0
