@@ -28,6 +28,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from playwright.sync_api import sync_playwright
 
 from prober.agent.slots import phase_ms
 from prober.model import Run
@@ -37,6 +38,13 @@ from tests.canaries import CANARIES, ENCODERS, forms
 from tests.e2e.conftest import Liar, Place, Process
 
 WHITE = (255, 255, 255)
+#: Of a line below all forms: a picture that has it has them all.
+END = (0, 128, 0)
+#: So small that 1,600 forms are in one picture.
+STYLE = """*{border:0;margin:0;background:#fff;outline:0} body{font:5px/6px sans-serif}
+  p{display:inline-block;margin-right:2px;vertical-align:top;word-break:break-all}
+  hr{height:3px;background:#008000}"""
+WIDTH, HEIGHT = 1200, 1400
 #: How long an agent takes to start, about.
 READY_S = 6
 WANTED = {("shows", 1), ("shows", 2), ("packs", 2), ("prints", 1)}
@@ -173,9 +181,9 @@ class Site:
         )
         script = json.dumps(self.joined).replace("<", "\\u003c")
         return (
-            "<!doctype html><html lang=en><style>*{border:0;margin:0;background:#fff;outline:0}"
-            f"</style><title>{html.escape(self.joined[8])}</title><b id=account>4711 0815</b>"
-            f"<input value='{html.escape(self.joined[9])}'>{rows}"
+            f"<!doctype html><html lang=en><style>{STYLE}</style>"
+            f"<title>{html.escape(self.joined[8])}</title><b id=account>4711 0815</b>"
+            f"<input value='{html.escape(self.joined[9])}'>{rows}<hr>"
             f"<script>for (const one of {script}) "
             "{ console.error(one); setTimeout(() => { throw Error(one) }) }</script>"
         )
@@ -187,8 +195,7 @@ class Site:
             f"{html.escape(value[5:])}</p>"
             for value in CANARIES.values()
         )
-        style = "*{border:0;margin:0;background:#fff}"
-        return f"<!doctype html><html lang=en><style>{style}</style>{''.join(rows)}"
+        return f"<!doctype html><html lang=en><style>{STYLE}</style>{''.join(rows)}<hr>"
 
     def close(self) -> None:
         self._server.shutdown()
@@ -254,6 +261,32 @@ def test_no_form_of_forty_secrets_is_in_anything_that_is_kept_sent_or_shown(
     check_what_was_kept(told.runs, sinks, tmp_path / "data" / "evidence")
 
 
+@pytest.mark.long
+@pytest.mark.browser
+def test_a_picture_of_that_size_shows_each_form_where_nothing_masks_it(
+    hostile: Site, browser_path: str, tmp_path: Path
+) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, chromium_sandbox=False)
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        page.goto(f"{hostile.url}/echo")
+        boxes = page.locator("p").evaluate_all("all => all.map(p => p.getBoundingClientRect())")
+        page.screenshot(path=tmp_path / "open.png")
+        browser.close()
+    picture = pixels(tmp_path / "open.png")
+    assert len(boxes) == len(CANARIES) * len(ENCODERS) == 1600
+    assert [box for box in boxes if darkest(picture, box) > 128] == []
+
+
+def darkest(picture: list[list[tuple[int, ...]]], box: Mapping[str, float]) -> int:
+    """How dark it gets within a box, from 0; where that is not in the picture, as white."""
+    rows = range(int(box["y"]), int(box["y"] + box["height"]))
+    columns = range(int(box["x"]), int(box["x"] + box["width"]))
+    return min(
+        (max(picture[y][x]) for y in rows if y < HEIGHT for x in columns if x < WIDTH), default=255
+    )
+
+
 def check_what_was_kept(runs: list[Run], sinks: Mapping[str, bytes], evidence: Path) -> None:
     """That there was something to search, and that it still says something."""
     told = {(run.id.journey, run.id.attempt): run for run in runs}
@@ -270,8 +303,7 @@ def check_what_was_kept(runs: list[Run], sinks: Mapping[str, bytes], evidence: P
     for name in (*shows.artefacts, *again.artefacts, *packs.artefacts):
         if name.endswith(".png"):
             colours = {colour for row in pixels(evidence / name) for colour in row}
-            assert colours <= {WHITE, MASK}, name
-            assert MASK in colours
+            assert colours == {WHITE, MASK, END}, name
     names = " ".join(sinks)
     for part in ("trace.network", "trace.trace", "journal.db-wal", "environ of", "/v1/traces"):
         assert part in names
@@ -293,7 +325,8 @@ def region_of(url: str, receiver: str, listen: int, data: Path, given: Path) -> 
         (
             f"region: here\nfleet: [here]\nbase_url: {url}\nlisten: 127.0.0.1:{listen}",
             f"sandbox: {'off' if os.geteuid() == 0 else 'on'}\nsaturation: off\ndata: {data}",
-            "viewport: {width: 320, height: 200}\nmetrics_interval: 1s\nconcurrency: 1",
+            f"viewport: {{width: {WIDTH}, height: {HEIGHT}}}",
+            "metrics_interval: 1s\nconcurrency: 1",
             f'otlp: [{{name: evaluator, endpoint: "{receiver}"}}]',
             f"journeys: {{{', '.join(map(soon, ('shows', 'packs', 'prints')))}}}",
             "secrets:",
