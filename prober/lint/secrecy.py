@@ -1,4 +1,4 @@
-"""What must not stand in a journey's file: secrets, and hosts."""
+"""What must not stand in a journey's file, secrets and hosts, and what no run may write: HARs."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ _REQUESTS = frozenset(
 )
 _SECRET_MEND = "name it in @journey(secrets=[…]), read it with secret() and give it in regions"
 _HOST_MEND = "write only the path, the region's base_url is put before it"
+_HAR_MEND = "leave it out, prober run --trace keeps the same requests without secrets"
 
 
 def secrets(source: Source) -> Iterator[Finding]:
@@ -202,3 +203,29 @@ def host_of(text: str) -> str:
         return urlsplit(text).hostname or ""
     except ValueError:
         return ""
+
+
+def hars(source: Source) -> Iterator[Finding]:
+    """Where Playwright is asked for a HAR: it writes that by itself, and nothing is taken out."""
+    for node in source.nodes:
+        if _asks_for_har(source, node):
+            what = "a HAR holds passwords, cookies and tokens as they were sent, and stays on disk"
+            yield source.finding(node, Rule.HAR, what, _HAR_MEND)
+
+
+def _asks_for_har(source: Source, node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(attr="start_har")):
+            return True
+        case ast.Call(func=ast.Attribute(attr="route_from_har"), keywords=options):
+            return any(each.arg == "update" and not _off(each.value) for each in options)
+        case ast.keyword(arg="record_har_path", value=value):
+            return not _off(value)
+        case ast.Dict(keys=keys):
+            return any(source.literal(key) == "record_har_path" for key in keys)
+    return False
+
+
+def _off(value: ast.expr) -> bool:
+    """Whether an option is written out as not wanted."""
+    return isinstance(value, ast.Constant) and not value.value

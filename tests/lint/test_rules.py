@@ -125,6 +125,13 @@ BAD = {
         + '\n@journey(secrets=("shop_user",))\ndef other(page: Page) -> None:\n'
         + f'    with step("look"):\n        {SEEN}\n'
     ],
+    Rule.HAR: [
+        browser('page.context.browser.new_context(record_har_path="all.har")'),
+        browser('page.context.browser.new_page(**{"record_har_path": "all.har"})'),
+        browser('page.context.tracing.start_har("all.har")'),
+        browser('page.route_from_har("all.har", update=True)'),
+        browser('page.context.route_from_har("all.har", update=page.url == "/")'),
+    ],
     Rule.ALLOWANCE: [
         browser("time.sleep(3)  # prober: allow[sleep]"),
         browser("# prober: allow[sleep] the wait is meant"),
@@ -180,6 +187,11 @@ GOOD = {
     "a link to a form": browser('page.get_by_role("link", name="Create account").click()'),
     "an allowance at the end": browser("time.sleep(3)  # prober: allow[sleep] it is slow"),
     "an allowance above": browser("# prober: allow[sleep] it is slow", "time.sleep(3)"),
+    "a HAR that is read, or not asked for": browser(
+        'page.route_from_har("bank.har")',
+        'page.route_from_har("bank.har", update=False)',
+        "page.context.browser.new_context(record_har_path=None)",
+    ),
     "code of others": f"from ours import buy\n{plain('buy(page)')}",
     "no journey at all": "PRICE = 3\n",
 }
