@@ -51,7 +51,12 @@ class Client(httpx.Client):
                 self._recorder.scale.forget([self._recorder.scale.latest])
             raise
         for each in (*response.history, response):
-            self._recorder.replied(str(each.url), each.status_code, decisive=each is response)
+            self._recorder.replied(
+                str(each.url),
+                each.status_code,
+                decisive=each is response,
+                method=each.request.method,
+            )
             self._open.append((self._recorder.scale.latest, each))
         self.weigh()
         return response

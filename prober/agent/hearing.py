@@ -6,7 +6,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Request, WebError
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    Request,
+    SourceLocation,
+    WebError,
+)
 
 from prober.agent.recorder import Recorder
 
@@ -21,9 +29,10 @@ def hear(context: BrowserContext, recorder: Recorder, crashed: Callable[[], obje
     # put on what Playwright's public classes wrap, which saves another; Playwright's version is
     # pinned, and were this not called no run could pass: it would have asked for nothing.
     def replied(response: Any) -> None:
-        url = response.url
+        url, request = response.url, response.request
         recorder.requested(url)
-        recorder.replied(url, response.status, decisive=_is_main_document(response.request))
+        decisive = _is_main_document(request)
+        recorder.replied(url, response.status, decisive=decisive, method=request.method)
 
     def unanswered(request: Request) -> None:
         if request.existing_response:  # only its body was not wanted to the end
@@ -63,18 +72,33 @@ def _listen(context: BrowserContext, recorder: Recorder) -> None:
     """Hear what pages complain of: on the console, and errors that nobody caught."""
 
     def said(message: ConsoleMessage) -> None:
-        line = f"{message.type}: {message.text}"
-        if message.type == "error":
-            recorder.erred(line, message.location["url"])
-        elif message.type == "warning":
+        kind = message.type
+        if kind not in ("error", "warning"):
+            return
+        at = message.location
+        line = _placed(f"{kind}: {message.text}", _place(at))
+        if kind == "error":
+            recorder.erred(line, at["url"])
+        else:
             recorder.said(line)
 
     def uncaught(error: WebError) -> None:
         source = _SOURCE.search(error.error.stack or "")
-        recorder.erred(f"uncaught: {error.error}", source[0] if source else "")
+        place = source[0] if source else ""
+        recorder.erred(_placed(f"uncaught: {error.error}", place), place)
 
     context.on("console", said)
     context.on("weberror", uncaught)
+
+
+def _place(at: SourceLocation) -> str:
+    """As traces of errors write it; of what did not load there is no line, only the address."""
+    line, column = at["lineNumber"], at["columnNumber"]  # from 0
+    return f"{at['url']}:{line + 1}:{column + 1}" if line or column else at["url"]
+
+
+def _placed(line: str, place: str) -> str:
+    return f"{line} ({place})" if place else line
 
 
 def _is_main_document(request: Any) -> bool:

@@ -17,7 +17,7 @@ from prober.errors import SecretMissing, StepMisuse
 from prober.journey import Statuses
 from prober.model import Exchange, Outcome, Party
 
-#: Lines of console, and of failed requests, that are kept for a run that did not pass.
+#: Lines of the console, and of requests that failed, that are kept for a run that did not pass.
 KEPT_LINES = 50
 #: Generous, for the supervisor cuts lines when secrets are out of them.
 KEPT_CHARACTERS = 4000
@@ -194,14 +194,21 @@ class Recorder:
         if self.is_first_party(url):
             self.requests += 1
 
-    def replied(self, url: str, status: int, *, decisive: bool) -> None:
-        """A reply came; `decisive` when it is the page itself, or an API's answer."""
-        party = self.responses if self.is_first_party(url) else self.third_party
-        party[f"{status // 100}xx"] += 1
+    def replied(self, url: str, status: int, *, decisive: bool, method: str = "GET") -> None:
+        """A reply came; `decisive` when it is the page itself, or an API's answer.
+
+        One of the target's that refuses is kept as a line, whatever it was asked for.
+        """
+        ours = self.is_first_party(url)
+        (self.responses if ours else self.third_party)[f"{status // 100}xx"] += 1
         if decisive:
             self.documents += 1
             self.unreachable = None
-        if decisive and status >= 400 and not self._accepts(status) and not self.refused:
+        if status < 400 or (decisive and self._accepts(status)):
+            return
+        if ours:
+            self._failed(f"{method} {url}: {status}")
+        if decisive and not self.refused:
             self.refused = f"{url} answered {status}"
 
     def spent(self, part: Exchange, seconds: float) -> None:
@@ -215,13 +222,11 @@ class Recorder:
         line = f"{url}: {reason}"
         if decisive:
             self.unreachable = line
-        if len(self.failed_requests) < KEPT_LINES:
-            self.failed_requests.append(line[:KEPT_CHARACTERS])
+        self._failed(line)
 
     def awaited(self, url: str) -> None:
         """A request has no reply yet, now that the run is over."""
-        if len(self.failed_requests) < KEPT_LINES:
-            self.failed_requests.append(f"{url}: no reply yet"[:KEPT_CHARACTERS])
+        self._failed(f"{url}: no reply yet")
 
     def erred(self, line: str, url: str) -> None:
         """An error of the page, and whose code it is of; without a URL it is the page's own."""
@@ -233,6 +238,10 @@ class Recorder:
         """A line of the console that is kept for a run that did not pass."""
         if len(self.console) < KEPT_LINES:
             self.console.append(line[:KEPT_CHARACTERS])
+
+    def _failed(self, line: str) -> None:
+        if len(self.failed_requests) < KEPT_LINES:
+            self.failed_requests.append(line[:KEPT_CHARACTERS])
 
     @property
     def duration_us(self) -> int:

@@ -71,6 +71,8 @@ def test_a_reset_is_told_from_a_status(client: Client, recorder: Recorder) -> No
     assert recorder.refused == f"{str(client.base_url).rstrip('/')}/status/500 answered 500"
     assert recorder.responses == {"none": 1, "5xx": 1}
     assert recorder.requests == 2
+    client.post("/status/422")
+    assert [line.split(" ")[0] for line in recorder.failed_requests[1:]] == ["GET", "POST"]
 
 
 def test_an_alarm_of_the_journeys_own_is_not_lost(client: Client) -> None:

@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import pytest
 
 from prober.model import Cause, Outcome, Phase, Run
-from tests.faults.bench import SECRETS, Bench, failed
+from tests.faults.bench import SECRETS, Bench, failed, page
 
 pytestmark = pytest.mark.browser
 MASK = (255, 0, 255)
@@ -165,6 +165,23 @@ def test_console_and_failed_requests_are_kept(bench: Bench) -> None:
     assert any("/cut" in line for line in run.evidence["requests"])
 
 
+def test_what_the_first_attempt_keeps_says_which_answer_it_failed_by(bench: Bench) -> None:
+    shop, script = bench.site.url, "console.warn('old');\n  nowhere()"
+    bench.site.pages["/checkout"] = page(f"<h1>Pay</h1>\n<script>{script}</script>")
+    run = bench.run("""
+        def pays(page: Page):
+            with step("pay"):
+                page.goto("/checkout")
+                page.evaluate("fetch('/status/500', {method: 'POST'}).then(r => r.text())")
+                assert False, "no confirmation"
+    """)
+    assert run.evidence["requests"] == (f"POST {shop}/status/500: 500",)
+    warned, uncaught, unloaded = run.evidence["console"]
+    assert warned == f"warning: old ({shop}/checkout:2:17)"
+    assert uncaught == f"uncaught: nowhere is not defined ({shop}/checkout:3:3)"
+    assert unloaded.endswith(f"500 (Internal Server Error) ({shop}/status/500)")
+
+
 def test_a_trace_can_be_opened_and_holds_no_secret(bench: Bench) -> None:
     run = bench.run(
         """
@@ -196,6 +213,7 @@ def test_no_text_of_a_record_holds_a_secret(bench: Bench) -> None:
                 page.goto("/password?" + secret("token"))
                 page.evaluate("s => console.error(s)", secret("password"))
                 page.evaluate("fetch('/cut?' + document.location.search).catch(() => 0)")
+                page.evaluate("fetch('/status/500' + document.location.search)")
                 assert secret("token") == secret("password"), secret("token") + secret("password")
         """,
         options="secrets=['password', 'token']",
@@ -204,6 +222,9 @@ def test_no_text_of_a_record_holds_a_secret(bench: Bench) -> None:
     assert "s<w>&" not in run.to_json()
     assert run.step == "open [token]"
     assert run.message == "[token][password]"
+    refused = f"{bench.site.url}/status/500?[token]"
+    assert f"GET {refused}: 500" in run.evidence["requests"]
+    assert run.evidence["console"][-1].endswith(f"({refused})")
 
 
 def test_what_cannot_be_written_costs_only_the_evidence(make_bench: object) -> None:

@@ -60,9 +60,31 @@ def test_replies_are_counted_by_class_and_party() -> None:
     stage.went_unanswered(f"https://{HOST}/x", "refused", decisive=False)
     assert stage.responses == {"2xx": 2, "3xx": 1, "4xx": 1, "5xx": 1, "none": 1}
     assert stage.third_party == {"2xx": 1, "none": 1}
-    assert stage.failed_requests == [
+    assert stage.failed_requests[2:] == [
         "https://cdn.example/: reset", f"https://{HOST}/x: refused",
     ]  # fmt: skip
+
+
+def test_a_refusal_of_the_target_is_kept_with_method_address_and_status() -> None:
+    stage = recorder()
+    stage.replied(f"https://{HOST}/api/pay", 500, decisive=False, method="POST")
+    stage.replied(f"https://{HOST}/logo.png", 404, decisive=False)
+    stage.replied(f"https://{HOST}/cart", 399, decisive=False)
+    stage.replied("https://cdn.example/ads.js", 503, decisive=False)
+    stage.replied(f"https://{HOST}/", 502, decisive=True)
+    assert stage.failed_requests == [
+        f"POST https://{HOST}/api/pay: 500",
+        f"GET https://{HOST}/logo.png: 404",
+        f"GET https://{HOST}/: 502",
+    ]
+
+
+def test_an_answer_that_the_step_accepts_is_no_request_that_failed() -> None:
+    stage = recorder()
+    with stage.step("a basket that is gone", 404):
+        stage.replied(f"https://{HOST}/basket/1", 404, decisive=True)
+        stage.replied(f"https://{HOST}/logo.png", 404, decisive=False)
+    assert stage.failed_requests == [f"GET https://{HOST}/logo.png: 404"]
 
 
 def test_errors_of_the_page_are_counted_by_whose_code_they_are_of() -> None:
@@ -203,3 +225,11 @@ def test_a_page_that_never_stops_talking_fills_no_memory() -> None:
         stage.went_unanswered("https://a.example/" + "x" * 1_000_000, "reset", decisive=False)
     assert len(stage.console) == len(stage.failed_requests) == KEPT_LINES
     assert sum(map(len, stage.console + stage.failed_requests)) < 1_000_000
+
+
+def test_a_target_that_never_stops_refusing_fills_no_memory() -> None:
+    stage = recorder()
+    for _ in range(1000):
+        stage.replied(f"https://{HOST}/" + "x" * 1_000_000, 500, decisive=False)
+    assert len(stage.failed_requests) == KEPT_LINES
+    assert sum(map(len, stage.failed_requests)) < 1_000_000
