@@ -40,6 +40,9 @@ KIND: Final = "prober.kind"
 SLOT_TIME: Final = "prober.slot.time"
 #: Hex digest of the run's identity: the same however often the record arrives.
 DEDUPE_KEY: Final = "prober.key"
+#: Of an exemplar: what pages call its run, see `RunId.key`. With the ids of trace and span, and
+#: its own name, it is just short enough for the 128 characters that OpenMetrics allows.
+RUN_KEY: Final = "prober.run.key"
 
 # Events: the names of log records
 EVENT_RUN: Final = "prober.run"

@@ -234,9 +234,10 @@ class Lane:
 
 
 def _tell(run: Run) -> None:
-    """One line about a run that ended; its texts were redacted by the pool."""
-    told = {"outcome": str(run.outcome), "duration_ms": run.duration_us // 1000}
+    """One line about a run that ended, and where more is; its texts were redacted by the pool."""
+    told = {"run": run.id.key, "outcome": str(run.outcome), "duration_ms": run.duration_us // 1000}
     told |= {"cause": str(run.cause)} if run.cause else {}
+    told |= {"artefacts": ",".join(run.artefacts)} if run.artefacts else {}
     level = logging.INFO if run.outcome is Outcome.PASSED else logging.WARNING
     step = f" in step {run.step!r}" if run.step else ""
     log.log(level, "%s%s%s", run.outcome, step, f": {run.message}" if run.message else "",

@@ -25,7 +25,7 @@ from prober import conventions as names
 from prober.journal.journal import Journal
 from prober.journal.outbox import Entry
 from prober.journal.tally import UNBOUNDED, VITALS, Tally
-from prober.model import Gap, Outcome, Record, Run, Schedule, Step
+from prober.model import Gap, Outcome, Record, Run, RunId, Schedule, Step
 from prober.telemetry.resource import Resource
 from prober.telemetry.totals import (
     PER_UNIT,
@@ -63,7 +63,7 @@ class Exemplar(NamedTuple):
 
     time_ms: int
     value: int
-    trace_id: bytes
+    run: RunId
     span_id: bytes
 
 
@@ -130,7 +130,7 @@ def exemplars(entries: Iterable[Entry], tally: Tally) -> Exemplars:
             if seen.metric in wanted:
                 step = attributes_of(seen.attributes).get(names.STEP, "")
                 newest[seen.metric, seen.attributes, seen.le] = Exemplar(
-                    run.finished_ms, seen.value, run.id.trace_id, run.id.span_id(step)
+                    run.finished_ms, seen.value, run.id, run.id.span_id(step)
                 )
     return newest
 
@@ -371,6 +371,7 @@ def _exemplars(
             yield otlp_metrics.Exemplar(
                 time_unix_nano=_nanos(found.time_ms),
                 as_double=found.value / histogram.per_unit,
-                trace_id=found.trace_id,
+                trace_id=found.run.trace_id,
                 span_id=found.span_id,
+                filtered_attributes=_attributes({names.RUN_KEY: found.run.key}),
             )

@@ -13,6 +13,7 @@ import pytest
 
 from prober.agent.allowance import NoCapacity
 from prober.agent.clock import Step
+from prober.logged import fields_of
 from prober.model import Cause, Outcome, SlotReason, SlotState
 from tests.agent.rig import (
     DAY_MS,
@@ -152,6 +153,23 @@ def test_a_failure_is_confirmed_at_once_and_counted_once(play: Any) -> None:
         assert (first.id.attempt, first.outcome) == (1, Outcome.FAILED)
         assert (again.id.attempt, again.outcome) == (2, Outcome.PASSED)
         assert [run.counts for run in rig.runs()] == [True, False]
+
+    play(story)
+
+
+def test_the_line_about_a_runs_end_leads_to_its_page_and_to_what_was_kept(
+    play: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "prober.agent.lane")
+
+    async def story(rig: Rig) -> None:
+        rig.script.answers += [Outcome.FAILED, Outcome.PASSED]
+        await rig.passes(1)
+        lines = [fields_of(record) for record in caplog.records]
+        assert [line["run"] for line in lines] == [run.id.key for run in rig.runs()]
+        assert [line.get("artefacts") for line in lines] == [
+            "AbCdEfGhIjKlMnOp/screenshot.png", None,
+        ]  # fmt: skip
 
     play(story)
 

@@ -237,6 +237,20 @@ def test_a_bucket_points_at_the_newest_run_in_it(
     assert {each.as_double for each in exemplars} == {1.2, 0.05}
     steps = sent["prober.step.duration"].histogram.data_points[0].exemplars
     assert {each.span_id for each in steps} == {run(n).id.span_id("pay") for n in (1, 2)}
+    for each in (*exemplars, *steps):
+        (key,) = flat(each.filtered_attributes).items()
+        assert key in {("prober.run.key", run(n).id.key) for n in (1, 2)}
+        assert key[1].endswith(each.trace_id.hex())
+
+
+def test_what_names_an_exemplars_run_is_short_enough_for_prometheus(
+    run: Callable[..., Run],
+) -> None:
+    id = run().id._replace(slot_ms=9_999_999_999_999)  # in the year 2286
+    labels = {
+        names.RUN_KEY: id.key, "trace_id": id.trace_id.hex(), "span_id": id.span_id().hex(),
+    }  # fmt: skip
+    assert sum(len(name) + len(value) for name, value in labels.items()) <= 128
 
 
 def test_equal_input_gives_equal_bytes(

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from prober.evaluator.pages.artefacts import Artefacts
 from prober.evaluator.pages.run import RunPage, gather
+from prober.journal.journal import Journal
+from prober.journal.outbox import Entry
 from prober.journal.view import View
 from prober.model import Kind, Outcome, Record, Run, Step
+from prober.telemetry import encode
 
 MINUTE_MS = 60_000
 
@@ -49,6 +58,48 @@ def test_the_first_run_has_none_before_it(
     page = look([run(0)], run(0).id.key)
     assert page
     assert (page.before, page.after) == (None, None)
+
+
+def record_of(run: Run, _: Journal) -> str:
+    """The key that the attributes of its log record make."""
+    body = encode.logs([Entry(1, 1, run)], {})
+    scope = ExportLogsServiceRequest.FromString(body).resource_logs[0].scope_logs[0]
+    found = {each.key: each.value for each in scope.log_records[0].attributes}
+    digest = found["prober.key"].string_value
+    return f"{found['prober.slot.time'].int_value}-{digest[:32]}"
+
+
+def trace_of(run: Run, _: Journal) -> str:
+    """The key that its trace makes."""
+    body = encode.traces([Entry(1, 1, run)], {})
+    scope = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0]
+    found = {each.key: each.value for each in scope.spans[0].attributes}
+    return f"{found['prober.slot.time'].int_value}-{scope.spans[0].trace_id.hex()}"
+
+
+def exemplar_of(run: Run, journal: Journal) -> str:
+    """The key beside the exemplar that stands for it."""
+    journal.write([run])
+    shown = encode.exemplars([Entry(1, 1, run)], journal.tally)
+    body = encode.metrics(journal, run.finished_ms, (), {}, shown)
+    scope = ExportMetricsServiceRequest.FromString(body).resource_metrics[0].scope_metrics[0]
+    (duration,) = (each for each in scope.metrics if each.name == "prober.run.duration")
+    (exemplar,) = duration.histogram.data_points[0].exemplars
+    return str(exemplar.filtered_attributes[0].value.string_value)
+
+
+@pytest.mark.parametrize("way", [record_of, trace_of, exemplar_of])
+def test_what_is_sent_of_a_run_leads_to_its_page(
+    way: Callable[[Run, Journal], str],
+    look: Callable[..., RunPage | None],
+    run: Callable[..., Run],
+    tmp_path: Path,
+) -> None:
+    sent = run(7 * MINUTE_MS)
+    with closing(Journal.open(tmp_path / "agent.db")) as journal:
+        page = look([sent, run(7 * MINUTE_MS, region="us-east-1")], way(sent, journal))
+    assert page
+    assert page.run == sent
 
 
 @pytest.mark.parametrize(
