@@ -7,9 +7,10 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -19,6 +20,7 @@ from prober.agent.condition import Condition, shown
 from prober.agent.copies import Copies
 from prober.agent.definition import Definition
 from prober.agent.effects import Journalled
+from prober.agent.hourly import hourly
 from prober.agent.lanes import Lanes
 from prober.agent.ledger import Ledger
 from prober.agent.observe import Observer
@@ -47,7 +49,6 @@ FLUSH_S = 4.0
 _HAND_OVER_S = 1.0
 _FOLLOW_S = 1.0
 _REAP_S = 10.0
-_KEEP_S = 3600.0
 
 
 class Agent:
@@ -105,7 +106,7 @@ class Agent:
         async with self._page():
             try:
                 if await _unless(stop, self._begin()):
-                    turns = [self.ticker.watch(), self._turn(), self._keep_journal(), _reap()]
+                    turns = [self.ticker.watch(), self._turn(), hourly(self._kept), _reap()]
                     turns += (self.reload.serve(), self._heed_damage(stop), self.copies.serve())
                     loops += map(asyncio.create_task, turns)
                     self.ready = True
@@ -259,23 +260,17 @@ class Agent:
                 log.exception("a turn failed, the next one is in %g s", _FOLLOW_S)
             await asyncio.sleep(_FOLLOW_S)
 
-    async def _keep_journal(self) -> None:
-        """Once an hour old rows and evidence go, and the journal is looked over and backed up."""
-        while True:
-            region = self.definition.region
-            artefacts = region.artefacts
-            try:
-                await asyncio.to_thread(self.journal.keep_safe, self.clock.now_ms())
-                await asyncio.to_thread(self.journal.keep_small, self.clock.now_ms())
-                await asyncio.to_thread(
-                    retention.prune,
-                    region.evidence,
-                    age_s=artefacts.keep_ms / 1000,
-                    most_bytes=artefacts.most_bytes,
-                )
-            except JournalError as error:
-                log.error("the journal could not be kept, trying again in an hour: %s", error)
-            await asyncio.sleep(_KEEP_S)
+    def _kept(self) -> Iterator[Callable[[], object]]:
+        """Old rows and evidence go, and the journal is looked over and backed up."""
+        region, now_ms = self.definition.region, self.clock.now_ms()
+        yield partial(self.journal.keep_safe, now_ms)
+        yield partial(self.journal.keep_small, now_ms)
+        yield partial(
+            retention.prune,
+            region.evidence,
+            age_s=region.artefacts.keep_ms / 1000,
+            most_bytes=region.artefacts.most_bytes,
+        )
 
     async def _heed_damage(self, stop: asyncio.Event) -> None:
         """Nothing that a damaged journal says can be trusted: end before more is told of it."""
