@@ -217,6 +217,17 @@ def browser_path() -> str:
 
 
 @pytest.fixture
+def show(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """`show(text)`: a figure that somebody wants to see of a test that passes."""
+
+    def tell(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}")
+
+    return tell
+
+
+@pytest.fixture
 def victoria(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Victoria]]:
     """`victoria(*flags)`: a running VictoriaMetrics; each call starts another one."""
     require_backends()

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def test_the_linter_has_nothing_to_say_of_it(tmp_path: Path) -> None:
 @pytest.mark.browser
 @pytest.mark.timeout(1800)
 def test_an_author_gets_to_a_judged_slo_and_leaves_nothing_behind(
-    author: Author, capsys: pytest.CaptureFixture[str]
+    author: Author, show: Callable[[str], None]
 ) -> None:
     began_s = time.monotonic()
     followed = [block for block in STEPS if not (SHORT and "prober mutate" in block.text)]
@@ -110,8 +110,7 @@ def test_an_author_gets_to_a_judged_slo_and_leaves_nothing_behind(
         step = install if any("pip install" in each for each in commands(block)) else Author.follow
         step(author, block)
     minutes = (time.monotonic() - began_s) / 60
-    with capsys.disabled():
-        print(f"\ntutorial: {sum(map(typed, followed))} commands, {minutes:.1f} minutes")
+    show(f"tutorial: {sum(map(typed, followed))} commands, {minutes:.1f} minutes")
 
     (slo,) = json.loads(author.run("prober status --json").stdout)["slos"]
     assert (slo["name"], slo["state"]) == ("manage-calendar", "FULL")

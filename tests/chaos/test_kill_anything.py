@@ -43,6 +43,7 @@ def test_no_acknowledged_run_is_lost_or_counted_twice_whatever_is_killed(
     shop: Any,
     free_port: Callable[[], int],
     until: Callable[..., Any],
+    show: Callable[[str], None],
 ) -> None:
     backend, port = victoria(), free_port()
     evaluator = place.evaluator(port)
@@ -79,7 +80,7 @@ def test_no_acknowledged_run_is_lost_or_counted_twice_whatever_is_killed(
     assert outcomes[Outcome.PASSED] > KILLS / 10
     blamed = {run.cause for run in mine.runs if run.outcome is Outcome.FAILED}
     assert blamed <= {Cause.TIMEOUT}, "the shop was well all the time, if slow on a busy machine"
-    print(
+    show(
         f"{KILLS} kills ({dict(killed)}): {len(told.records)} records acknowledged before one, "
         f"0 lost, 0 twice, {dict(outcomes)}"
     )

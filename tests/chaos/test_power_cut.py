@@ -11,7 +11,7 @@ import sqlite3
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -178,21 +178,21 @@ def test_the_disk_of_these_tests_forgets_what_was_not_synced(place: Path) -> Non
 
 
 def test_a_power_cut_loses_no_acknowledged_run_and_makes_no_sound_journal_look_damaged(
-    place: Path, lives: Lives
+    place: Path, lives: Lives, show: Callable[[str], None]
 ) -> None:
     for cut in cuts(lives.disk, 0, lives.damaged_at, CUTS):
         with left(lives.disk, cut, place) as data:
             see(data, Told.by(lives.disk, cut.at), cut)
-    print(f"{CUTS} power cuts: 0 acknowledged runs lost, 0 there twice, 0 false alarms")
+    show(f"{CUTS} power cuts: 0 acknowledged runs lost, 0 there twice, 0 false alarms")
 
 
 def test_a_power_cut_in_the_middle_of_a_rescue_loses_no_run_that_can_be_read(
-    place: Path, lives: Lives
+    place: Path, lives: Lives, show: Callable[[str], None]
 ) -> None:
     for cut in cuts(lives.disk, lives.damaged_at, len(lives.disk.events), CUTS // 2):
         with left(lives.disk, cut, place) as data:
             see(data, Told.by(lives.disk, cut.at), cut, damaged=True)
-    print(f"{CUTS // 2} power cuts from damage on: 0 acknowledged runs lost, 0 there twice")
+    show(f"{CUTS // 2} power cuts from damage on: 0 acknowledged runs lost, 0 there twice")
 
 
 def page_of_gaps(path: Path, copy: Path) -> int:

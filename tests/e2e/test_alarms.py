@@ -27,8 +27,9 @@ REGION = """
       - {{name: evaluator, endpoint: "{evaluator}", signals: [logs, metrics]}}
       - {{name: victoria, endpoint: "{victoria}/opentelemetry", signals: [metrics]}}
 """
-#: A window of two minutes; the engine looks each half minute, at what was half a minute ago.
-TOLD_WITHIN_S = 120 + 30 + 30 + 20
+#: Two minutes; the engine looks each half minute, at what was half a minute ago. Half as much
+#: again for a busy machine.
+TOLD_WITHIN_S = 270
 
 
 class Alarms(Server):
@@ -77,7 +78,7 @@ def alarms(
 
 def test_an_agent_and_an_evaluator_that_are_killed_are_alarms_in_time_and_nothing_else_is(
     place: Place, alarms: Callable[[int], tuple[Alarms, Victoria]], until: Callable[..., Any],
-    shop: Any, tmp_path: Path,
+    shop: Any, tmp_path: Path, show: Callable[[str], None],
 ) -> None:  # fmt: skip
     contracts_in(tmp_path / "journeys")
     port = unused_port()
@@ -98,7 +99,7 @@ def test_an_agent_and_an_evaluator_that_are_killed_are_alarms_in_time_and_nothin
     dead = {("ProberAgentSilent", "us-east-1"), ("ProberEvaluatorDown", "")}
     for alarm in sorted(dead):
         until(lambda alarm=alarm: alarm in engine.firing(), TOLD_WITHIN_S)
-        print(f"{alarm[0]}: after {time.monotonic() - killed_s:.0f} s")
+        show(f"{alarm[0]}: after {time.monotonic() - killed_s:.0f} s")
     assert engine.firing() == dead
     agents["us-east-1"].start()
     judge.start()

@@ -19,7 +19,7 @@ def audit(fleet: Fleet, directory: Path) -> dict[str, Books]:
         fleet.until(lambda region=region: fleet.is_ready(region))
     fleet.until(fleet.settled)
     agents, evaluator = fleet.containers(REGIONS), fleet.container("evaluator")
-    docker("stop", "--time", "40", *agents)
+    docker("stop", "--time", "30", *agents)  # a kill would show in how they ended
     docker("stop", "--time", "20", evaluator)
     try:
         ends = [inspected(container)["State"]["ExitCode"] for container in (*agents, evaluator)]

@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
+from prober import conventions
+from prober.conventions import METRICS, prometheus_label, prometheus_name
 from tests.conftest import CACHE, ROOT, unused_port, wait_until
 
 REGIONS = ("ap-south-1", "eu-west-1", "us-east-1")
@@ -26,6 +28,13 @@ SECRETS = {
 #: A loaded two-core machine starts eight containers and three browsers.
 PATIENCE_S = 180.0
 _PROJECT = "prober-fleet-test"
+#: What Prometheus calls a metric, by its own name; and its own name of an attribute, by that.
+_METRICS = {each.name: prometheus_name(each) for each in METRICS}
+_LABELS = {
+    prometheus_label(name): name
+    for name in vars(conventions).values()
+    if isinstance(name, str) and name.startswith(("prober.", "error."))
+}
 #: As often as shows something within a minute; what else there is, the shipped files say.
 _OFTEN = """
 metrics_interval: 1s
@@ -63,11 +72,13 @@ class Fleet:
         self.directory = directory
         self._compose = composer()
         self.ports = {
-            name: str(unused_port()) for name in ("PROBER_PORT", "VICTORIA_PORT", "SHOP_PORT")
+            name: str(unused_port())
+            for name in ("PROBER_PORT", "VICTORIA_PORT", "SHOP_PORT", "ALARMS_PORT")
         }
         self.evaluator = _client(self.ports["PROBER_PORT"])
         self.victoria = _client(self.ports["VICTORIA_PORT"])
         self.shop = _client(self.ports["SHOP_PORT"])
+        self.alarms = _client(self.ports["ALARMS_PORT"])
         self._write_files()
 
     def _write_files(self) -> None:
@@ -97,6 +108,7 @@ class Fleet:
             **self.ports,
             "COMPOSE_PROJECT_NAME": _PROJECT,
             "VICTORIA_IMAGE": (CACHE / "image" / "victoria").read_text().strip(),
+            "VMALERT_IMAGE": (CACHE / "image" / "vmalert").read_text().strip(),
             "PROBER_JOURNEYS": str(self.directory / "journeys"),
             "PROBER_REGIONS": str(self.directory / "regions"),
             "PROBER_SECRETS": str(self.directory / "secrets"),
@@ -180,9 +192,12 @@ class Fleet:
         )
 
     def series(self, metric: str) -> list[tuple[dict[str, str], int]]:
-        """Every series of a counter at VictoriaMetrics: its own attributes, and its total."""
+        """Every series of a counter at VictoriaMetrics: its own attributes, and its total.
+
+        Both by the names that Prober gives them, not by those of Prometheus.
+        """
         self.victoria.get("/internal/force_flush").raise_for_status()
-        query = f'last_over_time({{__name__="{metric}"}}[1h])'
+        query = f"last_over_time({_METRICS[metric]}[1h])"
         moment = {
             "time": str(time.time()),
             "latency_offset": "1ms",
@@ -191,11 +206,20 @@ class Fleet:
         reply = self.victoria.get("/api/v1/query", params=question)
         return [
             (
-                {k: v for k, v in each["metric"].items() if k.startswith(("prober.", "error."))},
+                {_LABELS[k]: v for k, v in each["metric"].items() if k in _LABELS},
                 int(each["value"][1]),
             )
             for each in reply.raise_for_status().json()["data"]["result"]
         ]
+
+    def firing(self) -> set[tuple[str, str]]:
+        """Alerts about the fleet itself by name, and the region of each that has one."""
+        found = self.alarms.get("/api/v1/alerts").raise_for_status().json()["data"]["alerts"]
+        return {
+            (each["labels"]["alertname"], each["labels"].get("prober_region", ""))
+            for each in found
+            if each["state"] == "firing"
+        }
 
     def runs(self, region: str, **wanted: str) -> int:
         """How many runs of a region VictoriaMetrics counts, by attributes such as `outcome`."""
@@ -222,7 +246,7 @@ class Fleet:
     def close(self) -> None:
         """Remove what there is of it."""
         self.down()
-        for client in (self.evaluator, self.victoria, self.shop):
+        for client in (self.evaluator, self.victoria, self.shop, self.alarms):
             client.close()
 
 

@@ -271,7 +271,7 @@ def test_a_week_of_a_region_with_many_journeys_fits(
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_a_week_without_a_backend_costs_resolution_and_nothing_else(
-    agent: Agent, backend: Backend, main: Destination, capsys: pytest.CaptureFixture[str]
+    agent: Agent, backend: Backend, main: Destination, show: Callable[[str], None]
 ) -> None:
     interval_ms, longest_s = 4 * MINUTE_MS if SHORT else 15_000, 600
     up_ms = NEW_YEAR_MS + 7 * DAY_MS
@@ -300,11 +300,10 @@ def test_a_week_without_a_backend_costs_resolution_and_nothing_else(
     recent = [gap for at, gap in gaps.items() if at > up_ms - DAY_MS + HOUR_MS]
     assert max(recent) <= max(MINUTE_MS, interval_ms)
     assert agent.most_bytes <= 256_000_000
-    with capsys.disabled():
-        print(
-            f"\nruns {len(agent.written)}, attempts {backend.attempts}, "
-            f"payloads {len(backend.taken[METRICS])} of at most {agent.most_payloads} kept, "
-            f"spool {agent.most_bytes / 1e6:.1f} MB, journal {agent.largest_file / 1e6:.1f} MB, "
-            f"largest gap {max(gaps.values()) / MINUTE_MS:g} min, "
-            f"payload {len(gzip.compress(backend.taken[METRICS][-1], mtime=0))} B"
-        )
+    show(
+        f"runs {len(agent.written)}, attempts {backend.attempts}, "
+        f"payloads {len(backend.taken[METRICS])} of at most {agent.most_payloads} kept, "
+        f"spool {agent.most_bytes / 1e6:.1f} MB, journal {agent.largest_file / 1e6:.1f} MB, "
+        f"largest gap {max(gaps.values()) / MINUTE_MS:g} min, "
+        f"payload {len(gzip.compress(backend.taken[METRICS][-1], mtime=0))} B"
+    )
