@@ -23,11 +23,11 @@ data: {data}
 """
 
 
-def write_region(directory: Path, url: str, more: str = "") -> Path:
+def write_region(directory: Path, url: str, more: str = "", name: str = NAME) -> Path:
     """A region file in a directory of its own, with further lines of YAML; again: another."""
-    file = directory / "regions" / f"{NAME}.yaml"
+    file = directory / "regions" / f"{name}.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
-    values = {"name": NAME, "user": USER, "password": PASSWORD, "data": directory / "data"}
+    values = {"name": name, "user": USER, "password": PASSWORD, "data": directory / "data"}
     file.write_text(_FILE.format(url=url, **values) + more)
     return file
 
