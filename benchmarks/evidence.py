@@ -20,6 +20,8 @@ NAME = "evidence"
 _SHARE, _AT_LEAST_MS = 0.03, 5.0
 #: Fewer rounds leave nothing beyond doubt: all that was measured is no interval of 95 % yet.
 _FEW = 6
+#: Of a promise, by the interval of what was measured.
+_SHOWN, _BROKEN, _OPEN = "shown", "broken", "open: it takes more rounds to tell"
 WHOLE = "whole run"
 #: Of a machine that others use as well it tells more: what they took is not evidence's.
 CALM = "whole run, less its wait for processors that others had"
@@ -104,12 +106,14 @@ def slower(
         more = [value - other for value, other in zip(values, without[step], strict=True)]
         allowed = max(_SHARE * median(without[step]), _AT_LEAST_MS)
         low, high = interval(more)
+        beyond = low > allowed and len(more) >= _FEW
+        verdict = _BROKEN if beyond else _SHOWN if high <= allowed else _OPEN
         yield Figure.of(
             NAME,
             f"{name} \N{MINUS SIGN} {plain}: {step}",
             "ms",
             more,
             target=f"at most {allowed:.1f}" if promised else "",
-            note=f"median within {low:.1f} and {high:.1f}",
-            held=not promised or low <= allowed or len(more) < _FEW,
+            note=f"median within {low:.1f} and {high:.1f}" + (f": {verdict}" if promised else ""),
+            held=not promised or verdict != _BROKEN,
         )

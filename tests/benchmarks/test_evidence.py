@@ -29,19 +29,19 @@ def test_evidence_sets_runs_with_it_beside_runs_without(settings: Settings) -> N
 
 
 @pytest.mark.parametrize(
-    ("more_ms", "held"),
+    ("more_ms", "verdict"),
     [
-        pytest.param([0.0] * 10, True, id="nothing"),
-        pytest.param([29.0] * 10, True, id="less than 3 %"),
-        pytest.param([31.0] * 10, False, id="more than 3 %"),
-        pytest.param([-90.0, 90.0] * 5, True, id="nobody can tell"),
-        pytest.param([*[-90.0] * 2, *[90.0] * 8], True, id="likely more"),
-        pytest.param([-90.0, *[90.0] * 9], False, id="more beyond doubt"),
-        pytest.param([90.0] * 5, True, id="too few to tell"),
-        pytest.param([90.0] * 6, False, id="just enough to tell"),
+        pytest.param([0.0] * 10, "shown", id="nothing"),
+        pytest.param([29.0] * 10, "shown", id="less than 3 %"),
+        pytest.param([31.0] * 10, "broken", id="more than 3 %"),
+        pytest.param([-90.0, 90.0] * 5, "open", id="nobody can tell"),
+        pytest.param([*[-90.0] * 2, *[90.0] * 8], "open", id="likely more"),
+        pytest.param([-90.0, *[90.0] * 9], "broken", id="more beyond doubt"),
+        pytest.param([90.0] * 5, "open", id="too few to tell"),
+        pytest.param([90.0] * 6, "broken", id="just enough to tell"),
     ],
 )
-def test_a_promise_is_broken_when_that_is_beyond_doubt(more_ms: list[float], held: bool) -> None:
+def test_a_promise_is_broken_when_that_is_beyond_doubt(more_ms: list[float], verdict: str) -> None:
     made = [
         {
             f"{PLAIN}: pay": 1.0,
@@ -56,7 +56,8 @@ def test_a_promise_is_broken_when_that_is_beyond_doubt(more_ms: list[float], hel
         figures = list(evidence.slower(KEPT, PLAIN, made, promised=promised))
         names = ["pay", evidence.WHOLE, evidence.CALM]
         assert [figure.name.rpartition(": ")[2] for figure in figures] == names
-        assert {figure.held for figure in figures} == {held or not promised}
+        assert {figure.held for figure in figures} == {verdict != "broken" or not promised}
+        assert {f": {verdict}" in figure.note for figure in figures} == {promised}
         assert {figure.target for figure in figures} == {"at most 30.0" if promised else ""}
 
 
