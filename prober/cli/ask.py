@@ -90,7 +90,7 @@ def opened(journal: Path, contracts: Path) -> Iterator[Desk]:
     """
     from prober.evaluator.audit import AUDIT, AuditLog
     from prober.evaluator.desk.desk import Desk
-    from prober.evaluator.evaluator import JOURNAL, judged
+    from prober.evaluator.given import JOURNAL, judged
     from prober.evaluator.sources.journal import JournalSource
     from prober.evaluator.verbs import VERBS
     from prober.journal.view import View

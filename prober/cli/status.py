@@ -93,7 +93,7 @@ def _ask(url: str) -> dict[str, Any]:
 def _judge(journal: Path, contracts: Path) -> dict[str, Any]:
     from prober.evaluator.audit import AUDIT, AuditLog, Kind
     from prober.evaluator.board import Board
-    from prober.evaluator.evaluator import JOURNAL, judged
+    from prober.evaluator.given import JOURNAL, judged
     from prober.journal.view import View
     from prober.slo.exclusion import in_force
 
@@ -111,7 +111,7 @@ def _judge_afar(source: str, contracts: Path) -> dict[str, Any]:
     from contextlib import closing
 
     from prober.evaluator.board import Board
-    from prober.evaluator.evaluator import judged
+    from prober.evaluator.given import judged
     from prober.evaluator.sources.promql import PromSource
     from prober.journal.tally import rules_of
 

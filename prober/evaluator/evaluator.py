@@ -24,15 +24,14 @@ from prober.evaluator.bench import Bench, Files
 from prober.evaluator.clerk.hatch import Hatch
 from prober.evaluator.door.door import Door
 from prober.evaluator.door.tokens import TOKENS, TokenFile
+from prober.evaluator.given import JOURNAL, judged
 from prober.evaluator.pages.display import EVERY_S
 from prober.evaluator.vitals import ALERTS, HEARTBEAT
 from prober.journal.tally import rules_of
 from prober.journal.view import View
 from prober.slo.contract import Contract
-from prober.slo.format import load_contracts
 from prober.units import counted
 
-JOURNAL = "journal.db"
 #: For requests that are under way when the end comes.
 GRACE_S = 3
 #: More than so many at once are told to come back.
@@ -119,18 +118,6 @@ def _tell_damage(clerk: Hatch) -> None:
             f"{clerk.path}: {damage}, start the evaluator again: it will set the "
             "journal aside and go on from the newest backup"
         )
-
-
-def judged(directory: Path) -> tuple[Contract, ...]:
-    """The contracts of a directory.
-
-    Raises:
-        InputError: there is none, or one does not load.
-    """
-    if contracts := load_contracts(directory):
-        return contracts
-    what = "there is no *.slo.yaml in it" if directory.is_dir() else "there is no such directory"
-    raise InputError([Problem(str(directory), 0, "", what, "name one with contracts")])
 
 
 def _read(settings: Settings) -> Files:

@@ -19,7 +19,7 @@ import pytest
 from prober.evaluator.audit import AUDIT, AuditLog
 from prober.evaluator.board import Board, Status
 from prober.evaluator.desk.desk import Desk
-from prober.evaluator.evaluator import JOURNAL
+from prober.evaluator.given import JOURNAL
 from prober.evaluator.sources.journal import JournalSource
 from prober.evaluator.verbs import VERBS
 from prober.journal.journal import Journal

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from prober.errors import InputError
-from prober.evaluator.evaluator import JOURNAL, judged
+from prober.evaluator.given import JOURNAL, judged
 
 Evaluator = Any
 

@@ -16,7 +16,7 @@ import pytest
 from prober.errors import AuditBroken, ProberError, SourceUnavailable
 from prober.evaluator.alerts.alerts import Alerts, Group
 from prober.evaluator.audit import AUDIT, AuditLog
-from prober.evaluator.evaluator import JOURNAL
+from prober.evaluator.given import JOURNAL
 from prober.evaluator.sources.journal import JournalSource
 from prober.journal.journal import Journal
 from prober.journal.view import View

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from prober.evaluator.evaluator import JOURNAL
+from prober.evaluator.given import JOURNAL
 from prober.journal.journal import Journal
 from prober.model import Outcome, Record
 from tests.evaluator.alerts.test_alerts import EVERY_MS, HOUR_MS
