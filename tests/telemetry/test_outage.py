@@ -17,6 +17,8 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from prober.destination import Destination
 from prober.journal.journal import Journal
@@ -33,7 +35,7 @@ from tests.telemetry.hours import Hours
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
-LOGS, METRICS = "/v1/logs", "/v1/metrics"
+PATHS = LOGS, METRICS, TRACES = "/v1/logs", "/v1/metrics", "/v1/traces"
 #: As in the example fleet: minutes from run to run.
 JOURNEYS = {"account_api": 1, "checkout": 5, "login": 5}
 STEPS = ("open shop", "sign in", "add to cart", "pay", "sign out")
@@ -59,9 +61,9 @@ class Backend:
 
     receiver: Any
     answer: Any
-    refused: dict[str, set[str]] = field(default_factory=lambda: {LOGS: set(), METRICS: set()})
+    refused: dict[str, set[str]] = field(default_factory=lambda: {path: set() for path in PATHS})
     attempts: int = 0
-    taken: dict[str, list[bytes]] = field(default_factory=lambda: {LOGS: [], METRICS: []})
+    taken: dict[str, list[bytes]] = field(default_factory=lambda: {path: [] for path in PATHS})
 
     def goes(self, up: bool) -> None:
         self.collect()
@@ -83,6 +85,12 @@ class Backend:
 
     def records(self) -> list[Record]:
         return [r for body in self.taken[LOGS] for r in decode.records(body).records]
+
+    def spans(self) -> list[Span]:
+        """Every span, as it came."""
+        requests = map(ExportTraceServiceRequest.FromString, self.taken[TRACES])
+        scopes = (of.scope_spans[0] for each in requests for of in each.resource_spans)
+        return [span for scope in scopes for span in scope.spans]
 
     def times_ms(self) -> list[int]:
         return [time_of(body) for body in self.taken[METRICS]]
@@ -183,7 +191,8 @@ class Agent:
         assert self.journal
         outbox = self.journal.outbox
         waiting = len(outbox.snapshots()) > 1
-        return not waiting and outbox.cursor("main", "logs").acked == outbox.newest()
+        ends = {outbox.cursor("main", signal).acked for signal in ("logs", "traces")}
+        return not waiting and ends == {outbox.newest()}
 
 
 @pytest.fixture
@@ -198,7 +207,7 @@ def agent(backend: Backend, journal: Any, run: Any, tmp_path: Path) -> Agent:
 
 @pytest.fixture
 def main(backend: Backend, to: Any) -> Destination:
-    found: Destination = to(backend.receiver.url, "main", signals=("logs", "metrics"))
+    found: Destination = to(backend.receiver.url, "main", signals=("logs", "metrics", "traces"))
     return found
 
 
@@ -206,6 +215,12 @@ def check_totals(agent: Agent, backend: Backend) -> None:
     """Every run arrived once and in order, and the newest totals are those of the runs."""
     assert backend.records() == agent.written
     runs = [each for each in agent.written if isinstance(each, Run)]
+    spans = backend.spans()
+    assert [each.trace_id for each in spans if not each.parent_span_id] == [
+        each.id.trace_id for each in runs
+    ]
+    assert len({(each.trace_id, each.span_id) for each in spans}) == len(spans)
+    assert len(spans) == sum(1 + len(each.steps) for each in runs)
     assert Counter(
         (each.id.journey, REGION, str(each.outcome), each.cause and str(each.cause))
         for each in runs
@@ -291,8 +306,7 @@ def test_a_week_without_a_backend_costs_resolution_and_nothing_else(
     backend.collect()
 
     check_totals(agent, backend)
-    assert backend.first_was_resent(LOGS)
-    assert backend.first_was_resent(METRICS)
+    assert all(map(backend.first_was_resent, PATHS))
     times = sorted(set(backend.times_ms()))
     gaps = {at: after - at for at, after in pairwise(times)}
     assert times[0] <= NEW_YEAR_MS + 8 * MINUTE_MS, "it goes back to the beginning"
