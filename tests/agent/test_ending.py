@@ -16,6 +16,7 @@ import pytest
 
 from prober.model import Cause, Outcome
 from tests.agent.whole import PATIENT, Agent, Target
+from tests.conftest import lives
 
 Until = Callable[..., Any]
 LIMIT_S = 30.0
@@ -30,6 +31,18 @@ HANGING = """
         with step("ping"):
             assert http.get("/").status_code == 200
             time.sleep(3600)
+"""
+#: The same in a browser.
+WATCHING = """
+    from playwright.sync_api import Page
+
+    from prober import journey, step
+
+    @journey(every="26s", timeout="25s")
+    def ping(page: Page) -> None:
+        with step("ping"):
+            page.goto("/")
+            page.get_by_text("never there").click(timeout=3_600_000)
 """
 
 
@@ -96,11 +109,16 @@ def below(agent: Agent) -> list[list[str]]:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    "journey",
+    [HANGING, pytest.param(WATCHING, marks=pytest.mark.browser)],
+    ids=["of HTTP", "of a browser"],
+)
 def test_a_journey_that_hangs_and_a_destination_that_is_silent_keep_it_no_longer_than_30_s(
-    tmp_path: Path, target: Target, free_port: Callable[[], int], until: Until
+    tmp_path: Path, target: Target, free_port: Callable[[], int], until: Until, journey: str
 ) -> None:
     agent = Agent(tmp_path, target, free_port())
-    agent.write("ping.py", HANGING)
+    agent.write("ping.py", journey)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # connections wait for ever
         port = silent.getsockname()[1]
         agent.region(
@@ -111,6 +129,7 @@ def test_a_journey_that_hangs_and_a_destination_that_is_silent_keep_it_no_longer
         until(agent.ready, 60)
         until(lambda: agent.state()["running"] == ["ping"], 60)
         assert agent.process
+        family = psutil.Process(agent.process.pid).children(recursive=True)
         agent.process.send_signal(signal.SIGTERM)
         began_s = time.monotonic()
         answers = []
@@ -127,4 +146,6 @@ def test_a_journey_that_hangs_and_a_destination_that_is_silent_keep_it_no_longer
     (run,) = agent.runs()
     assert (run.outcome, run.cause) == (Outcome.INCONCLUSIVE, Cause.CANCELLED)
     assert "does not end" not in agent.log.read_text()
+    assert family
+    assert not any(map(lives, family))
     agent.http.close()
