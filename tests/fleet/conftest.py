@@ -11,7 +11,7 @@ from tests.fleet.fleet import Fleet, require_images
 
 @pytest.fixture(scope="session")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Eight containers that run, judge and count."""
+    """Containers that run, judge, count and watch each other."""
     require_images()
     running = Fleet(tmp_path_factory.mktemp("fleet"))
     try:

@@ -25,7 +25,7 @@ SECRETS = {
     "shop_user": "canary.user@shop.example",
     "shop_password": 'canary "pass/word" 7',
 }
-#: A loaded two-core machine starts eight containers and three browsers.
+#: A loaded two-core machine starts seven containers and three browsers.
 PATIENCE_S = 180.0
 _PROJECT = "prober-fleet-test"
 #: What Prometheus calls a metric, by its own name; and its own name of an attribute, by that.
