@@ -95,12 +95,13 @@ class Accounts:
             Unread: a user name or password cannot be had.
         """
         ends = time.monotonic() + within_s
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         candidates = {
             pool: await self._candidates(pool, (wanted or {}).get(pool))
             for pool in pools
             if pool in self._pools
         }
+        if candidates:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         while (lease := self._take(candidates)) is None:
             if time.monotonic() >= ends:
                 asked = ", ".join(candidates)
