@@ -212,13 +212,13 @@ class Fleet:
             for each in reply.raise_for_status().json()["data"]["result"]
         ]
 
-    def firing(self) -> set[tuple[str, str]]:
-        """Alerts about the fleet itself by name, and the region of each that has one."""
+    def pages(self) -> set[tuple[str, str]]:
+        """Alerts about the fleet itself that want somebody now, and the region of each."""
         found = self.alarms.get("/api/v1/alerts").raise_for_status().json()["data"]["alerts"]
         return {
             (each["labels"]["alertname"], each["labels"].get("prober_region", ""))
             for each in found
-            if each["state"] == "firing"
+            if each["state"] == "firing" and each["labels"]["severity"] == "page"
         }
 
     def runs(self, region: str, **wanted: str) -> int:

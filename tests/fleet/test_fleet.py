@@ -142,11 +142,14 @@ def test_pauses_kills_and_crashes_lose_no_slot_and_leave_nobody_behind(
 def test_a_region_that_dies_is_an_alarm_and_no_other_is(fleet: Fleet) -> None:
     if SHORT:
         pytest.skip("it is told after two to three minutes")
-    fleet.until(lambda: fleet.firing() == set(), 300)
+    fleet.until(lambda: all(fleet.runs(region) for region in REGIONS))  # all were heard of
+    fleet.until(lambda: fleet.pages() == set(), 300)
     docker("kill", fleet.container(CUT))
-    fleet.until(lambda: fleet.firing() == {("ProberAgentSilent", CUT)}, 240)
-    docker("start", fleet.container(CUT))
-    fleet.until(lambda: fleet.firing() == set(), 240)
+    try:
+        fleet.until(lambda: fleet.pages() == {("ProberAgentSilent", CUT)}, 240)
+    finally:
+        docker("start", fleet.container(CUT))
+    fleet.until(lambda: fleet.pages() == set(), 240)
 
 
 def test_a_new_configuration_is_read_at_a_signal_without_a_restart(
