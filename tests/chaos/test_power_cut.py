@@ -113,7 +113,8 @@ class Lives(NamedTuple):
 def lives(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Lives:
     """A journal that is made, closed, used by two that are killed, damaged, and used again."""
     require_strace()
-    recording = Recording(place / "disk", tmp_path_factory.mktemp("trace") / "trace")
+    disk = Path(tempfile.mkdtemp(dir=place)) / "disk"  # another one when it is set up again
+    recording = Recording(disk, tmp_path_factory.mktemp("trace") / "trace")
     recording.directory.mkdir()
     live(recording, 0, 30, "closes")
     live(recording, 30, 55, "killed")
