@@ -22,6 +22,7 @@ from benchmarks.region import agent, write_region
 from benchmarks.settings import Settings
 from benchmarks.shop import open_shop
 from benchmarks.terms import JOURNEYS
+from prober.agent.agent import JOURNAL
 from prober.agent.clock import Clock
 from prober.agent.installed import find
 from prober.agent.ledger import Ledger
@@ -33,8 +34,6 @@ from prober.units import DAY_MS
 #: Rows are kept for 93 days.
 WINDOW_MS = 90 * DAY_MS
 _LOOK_S = 0.05
-
-
 #: The agent's, one of those in the journal.
 REGION = REGIONS[1]
 _OFTEN = "only: [login]\njourneys: {login: {every: 3s, timeout: 2900ms}}\n"
@@ -52,7 +51,7 @@ class Waits:
 
 def measure(folder: Path, runs: int, say: Callable[[str], None]) -> Waits:
     """Fill a journal and open it in all the ways there are."""
-    path, now_ms = folder / "data" / "journal.db", time.time_ns() // 1_000_000
+    path, now_ms = folder / "data" / JOURNAL, time.time_ns() // 1_000_000
     fill(path, Plan(runs, now_ms, window_ms=WINDOW_MS), now_ms)
     size = path.stat().st_size
     say(f"{runs:,} runs, {size / 1e9:.2f} GB")
@@ -93,11 +92,10 @@ def run(folder: Path) -> float:
         settings = Settings(url=url, browser=find("headless-shell"), runs=1)
         began_s = time.monotonic()
         with agent(settings, file, JOURNEYS):
-            view = View.open(folder / "data" / "journal.db")
-            while not [each for each in view.series() if each.journey == "login"]:
-                time.sleep(_LOOK_S)
-            (series,) = (each for each in view.series() if each.journey == "login")
-            while not view.recent(series.id, 2**60, 1):
+            view = View.open(folder / "data" / JOURNAL)
+            while not any(
+                view.recent(each.id, 2**60, 1) for each in view.series() if each.journey == "login"
+            ):
                 time.sleep(_LOOK_S)
             took_s = time.monotonic() - began_s
             view.close()
