@@ -27,7 +27,7 @@ class Rule(StrEnum):
     CSS_PATH = "css-path"
     SHARED_ACCOUNT = "shared-account"
     NO_CLEANUP = "no-cleanup"
-    HAR = "har"
+    RAW_FILE = "raw-file"
     ALLOWANCE = "allowance"
 
 

@@ -71,7 +71,7 @@ def _judge(library: Library, regions: Sequence[Region] | None) -> list[Finding]:
     for source in library.sources:
         own = {finding for finding in found if finding.file == source.name}
         own |= {*secrecy.secrets(source), *secrecy.hosts(source, hosts), *habits.sleeps(source)}
-        own |= {*habits.idle_expects(source), *habits.css_paths(source), *secrecy.hars(source)}
+        own |= {*habits.idle_expects(source), *habits.css_paths(source), *secrecy.raw_files(source)}
         findings += excuse(source, sorted(own), judged)
     return sorted(set(findings))
 

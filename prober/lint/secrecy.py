@@ -1,4 +1,4 @@
-"""What must not stand in a journey's file, secrets and hosts, and what no run may write: HARs."""
+"""What must not stand in a journey's file, and what no run may write to one: secrets, hosts."""
 
 from __future__ import annotations
 
@@ -53,7 +53,11 @@ _REQUESTS = frozenset(
 )
 _SECRET_MEND = "name it in @journey(secrets=[…]), read it with secret() and give it in regions"
 _HOST_MEND = "write only the path, the region's base_url is put before it"
-_HAR_MEND = "leave it out, prober run --trace keeps the same requests without secrets"
+_RAW_MEND = "leave it out, what is kept of a failure and by prober run --trace has no secrets in it"
+#: Options that have a context write files all the while.
+_RECORDINGS = frozenset({"record_har_path", "record_video_dir"})
+#: Calls that write a file where they are given a `path`.
+_KEPT = frozenset({"screenshot", "storage_state", "pdf", "stop", "stop_chunk"})
 
 
 def secrets(source: Source) -> Iterator[Finding]:
@@ -205,24 +209,26 @@ def host_of(text: str) -> str:
         return ""
 
 
-def hars(source: Source) -> Iterator[Finding]:
-    """Where Playwright is asked for a HAR: it writes that by itself, and nothing is taken out."""
+def raw_files(source: Source) -> Iterator[Finding]:
+    """Where Playwright is asked for a file of what it saw: nothing is taken out of that."""
     for node in source.nodes:
-        if _asks_for_har(source, node):
-            what = "a HAR holds passwords, cookies and tokens as they were sent, and stays on disk"
-            yield source.finding(node, Rule.HAR, what, _HAR_MEND)
+        if _writes_raw(source, node):
+            what = "Playwright writes what it saw, passwords and cookies too, to a file that stays"
+            yield source.finding(node, Rule.RAW_FILE, what, _RAW_MEND)
 
 
-def _asks_for_har(source: Source, node: ast.AST) -> bool:
+def _writes_raw(source: Source, node: ast.AST) -> bool:
     match node:
         case ast.Call(func=ast.Attribute(attr="start_har")):
             return True
         case ast.Call(func=ast.Attribute(attr="route_from_har"), keywords=options):
             return any(each.arg == "update" and not _off(each.value) for each in options)
-        case ast.keyword(arg="record_har_path", value=value):
+        case ast.Call(func=ast.Attribute(attr=verb), keywords=options) if verb in _KEPT:
+            return any(each.arg == "path" and not _off(each.value) for each in options)
+        case ast.keyword(arg=str(name), value=value) if name in _RECORDINGS:
             return not _off(value)
         case ast.Dict(keys=keys):
-            return any(source.literal(key) == "record_har_path" for key in keys)
+            return any(source.literal(key) in _RECORDINGS for key in keys)
     return False
 
 

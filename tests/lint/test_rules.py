@@ -125,12 +125,17 @@ BAD = {
         + '\n@journey(secrets=("shop_user",))\ndef other(page: Page) -> None:\n'
         + f'    with step("look"):\n        {SEEN}\n'
     ],
-    Rule.HAR: [
+    Rule.RAW_FILE: [
         browser('page.context.browser.new_context(record_har_path="all.har")'),
         browser('page.context.browser.new_page(**{"record_har_path": "all.har"})'),
         browser('page.context.tracing.start_har("all.har")'),
         browser('page.route_from_har("all.har", update=True)'),
         browser('page.context.route_from_har("all.har", update=page.url == "/")'),
+        browser('page.context.browser.new_context(record_video_dir="films")'),
+        browser('page.screenshot(path="account.png")'),
+        browser('page.get_by_role("main").screenshot(path="main.png")'),
+        browser('page.context.storage_state(path="state.json")'),
+        browser('page.context.tracing.stop(path="trace.zip")'),
     ],
     Rule.ALLOWANCE: [
         browser("time.sleep(3)  # prober: allow[sleep]"),
@@ -187,10 +192,12 @@ GOOD = {
     "a link to a form": browser('page.get_by_role("link", name="Create account").click()'),
     "an allowance at the end": browser("time.sleep(3)  # prober: allow[sleep] it is slow"),
     "an allowance above": browser("# prober: allow[sleep] it is slow", "time.sleep(3)"),
-    "a HAR that is read, or not asked for": browser(
+    "a HAR that is read, and what is not asked for or stays in memory": browser(
         'page.route_from_har("bank.har")',
         'page.route_from_har("bank.har", update=False)',
-        "page.context.browser.new_context(record_har_path=None)",
+        "page.context.browser.new_context(record_har_path=None, record_video_dir=None)",
+        "page.context.browser.new_context(storage_state=page.context.storage_state())",
+        "len(page.screenshot())",
     ),
     "code of others": f"from ours import buy\n{plain('buy(page)')}",
     "no journey at all": "PRICE = 3\n",
