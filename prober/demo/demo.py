@@ -35,7 +35,7 @@ journeys:
   checkout: {{every: 15s, timeout: 10s}}
   login: {{every: 15s, timeout: 10s}}
   account_api: {{every: 5s, timeout: 4s}}
-secrets: {{shop_user: "${{SHOP_USER}}", shop_password: "${{SHOP_PASSWORD}}"}}
+secrets: {{shop_user: "${{SHOP_USER}}+{region}", shop_password: "${{SHOP_PASSWORD}}"}}
 otlp:
   - name: evaluator
     endpoint: {evaluator}

@@ -10,6 +10,7 @@ import argparse
 import hmac
 import itertools
 import os
+import re
 import socket
 import sys
 from collections import deque
@@ -52,9 +53,18 @@ class Customer:
     name: str = "Ada"
 
     def is_known_by(self, user: str, password: str) -> bool:
-        """Whether these are the customer's own."""
-        given, own = f"{user}\0{password}", f"{self.user}\0{self.password}"
+        """Whether these are the customer's own, or of an account with a tag: `ada+eu@…`."""
+        given, own = f"{_untagged(user)}\0{password}", f"{_untagged(self.user)}\0{self.password}"
         return hmac.compare_digest(given.encode(), own.encode())
+
+
+def _untagged(user: str) -> str:
+    """A user name without what mail systems ignore.
+
+    >>> _untagged("ada+eu-west-1@shop.example")
+    'ada@shop.example'
+    """
+    return re.sub(r"\+[^@]*", "", user, count=1)
 
 
 @dataclass(frozen=True, slots=True)

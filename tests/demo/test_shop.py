@@ -258,6 +258,15 @@ def test_user_and_password_come_from_the_environment_or_the_arguments(
         )
 
 
+def test_each_region_may_have_an_account_of_its_own() -> None:
+    own = Customer("ada@shop.example", "analytical-engine")
+    assert own.is_known_by("ada+eu-west-1@shop.example", "analytical-engine")
+    assert Customer("1f2e", "some-password").is_known_by("1f2e+us-east-1", "some-password")
+    assert not own.is_known_by("grace+eu-west-1@shop.example", "analytical-engine")
+    assert not own.is_known_by("ada+eu-west-1@other.example", "analytical-engine")
+    assert not own.is_known_by("ada+eu-west-1@shop.example", "")
+
+
 def test_a_taken_port_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
