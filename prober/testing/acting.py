@@ -12,6 +12,7 @@ from prober.agent.deadline import Deadline
 from prober.agent.undo import Noting
 from prober.config import Region
 from prober.journey import Journey
+from prober.testing.report import scrub
 from prober.testing.trial import Trial
 
 
@@ -76,12 +77,23 @@ class Acting:
             self._trial = None
             pyfuncitem.add_report_section("call", "steps", trial.told())
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Keep its secrets out of what pytest shows."""
+        report = yield
+        if trial := item.stash.get(TRIAL, None):
+            scrub(report, trial.redactor.text)
+        return report
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         """Clean up while page and client are still there."""
         if trial := item.stash.get(TRIAL, None):
             for error in trial.clean():
-                item.warn(CleanupFailed(f"cleanup of {item.name}: {error}"))
+                said = trial.redactor.text(f"cleanup of {item.name}: {error}")
+                item.warn(CleanupFailed(said))
 
     def pytest_enter_pdb(self) -> None:
         """Stop the clock."""

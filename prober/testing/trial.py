@@ -15,6 +15,7 @@ from prober.agent.cleaning import Cleaning
 from prober.agent.deadline import Deadline
 from prober.agent.hearing import awaited, hear
 from prober.agent.recorder import Recorder, TargetAnswered
+from prober.agent.redact import Redactor
 from prober.agent.trouble import first_lines, trouble_of
 from prober.agent.verdict import Finding, Stage, Trouble, Verdict, judge
 from prober.config import Region
@@ -47,7 +48,10 @@ class Trial:
         first_party = hosts if is_ours else ["*"]
         values = given.secrets(definition, region)
         self._lease = given.accounts(definition, region)
-        self.recorder = Recorder(lambda event: None, values | self._lease.values, first_party)
+        values |= self._lease.values
+        #: Knows what the journey may read, and nothing else.
+        self.redactor = Redactor(values)
+        self.recorder = Recorder(lambda event: None, values, first_party)
         now_ms = time.time_ns() // 1_000_000
         where = region.name if region else "pytest"
         self.recorder.run_name = RunId(definition.name, where, now_ms, 1, Kind.MANUAL).name

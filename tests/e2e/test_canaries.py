@@ -15,6 +15,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -248,6 +250,8 @@ def test_no_form_of_forty_secrets_is_in_anything_that_is_kept_sent_or_shown(
     finally:
         agent.close()
     evaluator.stop()
+    for journey, _ in sorted(WANTED):
+        run_by_hand(journey, tmp_path, environ)
     sinks |= files(tmp_path, {given, journeys, tmp_path / "here.yaml"})
     sinks |= {f"sent {number} {path}": body for number, (path, body) in enumerate(receiver.bodies)}
     found = hits(sinks)
@@ -287,6 +291,19 @@ def darkest(picture: list[list[tuple[int, ...]]], box: Mapping[str, float]) -> i
     )
 
 
+def run_by_hand(journey: str, at: Path, environ: Mapping[str, str]) -> None:
+    """`prober run` as a person and as a pipeline has it; what it prints goes to files there."""
+    where = ("--journeys", str(at / "journeys"), "--regions", str(at))
+    for form in ("--trace", "--json"):
+        command = [sys.executable, "-m", "prober", "run", journey, form, *where]
+        told = at / f"{journey}{form}.told"
+        with told.open("wb") as output:
+            subprocess.run(
+                command, env={**os.environ, **environ}, stdout=output, stderr=output, timeout=120
+            )
+        assert b"failed" in told.read_bytes(), told.read_text()
+
+
 def check_what_was_kept(runs: list[Run], sinks: Mapping[str, bytes], evidence: Path) -> None:
     """That there was something to search, and that it still says something."""
     told = {(run.id.journey, run.id.attempt): run for run in runs}
@@ -305,7 +322,7 @@ def check_what_was_kept(runs: list[Run], sinks: Mapping[str, bytes], evidence: P
             colours = {colour for row in pixels(evidence / name) for colour in row}
             assert colours == {WHITE, MASK, END}, name
     names = " ".join(sinks)
-    for part in ("trace.network", "trace.trace", "journal.db-wal", "environ of", "/v1/traces"):
+    for part in ("trace.network", "trace.trace", "journal.db-wal", "environ of", "/v1/traces", "shows--trace.told"):
         assert part in names
     metric = rb'prober_artefacts_withheld_total\{prober_region="here"\} [1-9]'
     assert re.search(metric, sinks["/metrics of agent"])

@@ -122,6 +122,31 @@ def test_a_failure_explains_its_assert_and_cleanup_runs_after_it(
     assert "token given back: 204" in result.stdout
 
 
+TELLS = """
+@journey(every="1m", timeout="10s", secrets=["shop_user", "shop_password"])
+def tells(http):
+    password = secret("shop_password")
+    print("it is", password)
+    with step("ask"):
+        reply = http.post("/api/token", json={"user": secret("shop_user"), "password": password})
+        cleanup(lambda: [].index(password))
+        assert reply.json()["token"] == "Basic " + password, {"to": [password.upper(), password]}
+"""
+
+
+@pytest.mark.parametrize("style", ["long", "short", "native", "line"])
+def test_no_secret_is_in_what_pytest_shows_of_a_failure(
+    region: Path, run_pytest: Pytest, tmp_path: Path, style: str
+) -> None:
+    write(tmp_path, "tells.py", TELLS)
+    result = run_pytest("journeys", "-l", "-rA", f"--tb={style}", "--junit-xml=told.xml")
+    told = result.stdout + result.stderr + (tmp_path / "told.xml").read_text()
+    assert "as a run: failed (assertion) in step 'ask'" in told
+    assert "it is [shop_password]" in told
+    assert "CleanupFailed: cleanup of tells" in told
+    assert "analytical-engine" not in told
+
+
 TAKES_BACK = """
 from prober import account as lease, run_name
 

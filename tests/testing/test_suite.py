@@ -16,7 +16,7 @@ from tests.testing.conftest import Pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
-#: What is added to the files of the suite; their tests stay as they are.
+#: What is added to the files of the suite, for each of their tests; those stay as they are.
 LINES = {
     "test_catalogue.py": """
 from prober import journey
@@ -24,22 +24,32 @@ journey(every="5m", step="open shop")(test_has_title)
 journey(every="5m", step="see products")(test_shows_products)
 journey(every="5m", step="search")(test_search)
 journey(every="5m", step="open cart")(test_cart_is_one_click_away)
+@journey(every="5m", step="see prices")
+def prices(page: Page) -> None:
+    for name, price in test_price.pytestmark[0].args[1]: test_price(page, name, price)
 """,
     "test_cart.py": """
 from prober import journey
 journey(every="5m", step="open cart")(test_empty_cart)
 journey(every="5m", step="buy")(test_buy)
+@journey(every="5m", step="add to cart")
+def add(page: Page) -> None: TestCart().test_add(Cart(page))
+@journey(every="5m", step="add to cart")
+def total_of_two(page: Page) -> None: TestCart().test_total_of_two(Cart(page))
 """,
     "test_account.py": """
 from prober import journey
 journey(every="5m", step="sign in", name="session")(test_a_session_is_kept_between_tabs)
 @journey(every="5m", step="sign in")
 def sign_in(page: Page) -> None: test_sign_in(page, Account(page))
+@journey(every="5m", step="be refused")
+def wrong_password(page: Page) -> None: test_wrong_password(page, Account(page))
 """,
 }
 JOURNEYS = {
     *("has_title", "shows_products", "search", "cart_is_one_click_away"),
     *("empty_cart", "buy", "session", "sign_in"),
+    *("prices", "add", "total_of_two", "wrong_password"),
 }
 CONTRACT = """apiVersion: prober/v1
 kind: SLO
@@ -102,7 +112,7 @@ def test_a_line_makes_a_journey_of_a_test_and_leaves_it_a_test(
     journeys: Path, shop: Shop, run_pytest: Pytest
 ) -> None:
     found = outcomes(run_pytest("-v", "suite"))  # base_url is the region's
-    assert len(found) == 15 and set(found.values()) == {"PASSED"}
+    assert len(found) == 19 and set(found.values()) == {"PASSED"}
     shop.fault("wrong_total")
     result = run_pytest("suite", "-k", "test_buy")
     assert "as a run: failed (assertion) in step 'buy'" in result.stdout
