@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
 _WRONG = 2
 
 
+class Written(StrEnum):
+    """What people write that has a JSON Schema."""
+
+    CONTRACT = "contract"
+    REGION = "region"
+
+
 def command(
     files: Annotated[
         list[Path] | None,
@@ -51,11 +59,18 @@ def command(
     ] = Format.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object, nothing else.")] = False,
+    schema: Annotated[
+        Written | None,
+        typer.Option(help="Print the JSON Schema of such files, for editors; look at none."),
+    ] = None,
 ) -> None:
     """Load all journeys, contracts, regions and channels, lint them, and say what they can tell.
 
     Exit code: 0 when everything fits, warnings or not; 2 with a line for every problem.
     """
+    if schema:
+        _print_json(_schema(schema))
+        return
     if files:
         rows = of_files(files, journeys)
         found: dict[str, Any] = {"files": len(files), "findings": rows, "lints": []}
@@ -72,6 +87,13 @@ def command(
             print(said, file=sys.stderr)
     if count(rows, Severity.ERROR) or (strict and rows):
         raise typer.Exit(_WRONG)
+
+
+def _schema(of: Written) -> dict[str, Any]:
+    from prober import config
+    from prober.slo import format as contracts
+
+    return config.schema() if of is Written.REGION else contracts.schema()
 
 
 def _print_json(found: dict[str, Any]) -> None:

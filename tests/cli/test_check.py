@@ -31,6 +31,13 @@ def check(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
+@pytest.mark.parametrize(("of", "file"), [("contract", "slo"), ("region", "region")])
+def test_the_schemas_for_editors_come_with_the_command(tmp_path: Path, of: str, file: str) -> None:
+    done = check(tmp_path, "--schema", of)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (ROOT / "docs" / f"{file}.schema.json").read_text()
+
+
 def test_the_examples_fit_together(place: Path) -> None:
     done = check(place)
     assert (done.returncode, done.stderr) == (0, "")
