@@ -228,6 +228,27 @@ def test_nobody_is_hurried_who_stops_a_journey_to_look_at_it(
     assert "1 passed" in result.stdout, result.stdout
 
 
+def test_a_debugger_opens_where_a_journey_fails(
+    region: Path, run_pytest: Pytest, tmp_path: Path
+) -> None:
+    write(tmp_path, "account.py", ACCOUNT.replace('"EUR"', '"USD"'))
+    result = run_pytest("journeys", "--pdb", typed="p 'held', reply.json()['name']\nc\n")
+    assert "('held', 'Ada')" in result.stdout, result.stdout
+
+
+@pytest.mark.long
+@pytest.mark.browser
+def test_the_options_of_pytest_playwright_are_there_for_journeys(
+    region: Path, run_pytest: Pytest, tmp_path: Path
+) -> None:
+    (tmp_path / "journeys").symlink_to(ROOT / "journeys")
+    options = ("--tracing", "on", "--screenshot", "on", "--slowmo", "50")
+    result = run_pytest("journeys/login.py", *options)
+    assert "1 passed" in result.stdout, result.stdout
+    kept = {path.name for path in (tmp_path / "test-results").rglob("*.*")}
+    assert kept == {"trace.zip", "test-finished-1.png"}
+
+
 @pytest.mark.long
 def test_journeys_are_told_from_helpers_tests_and_each_other(
     region: Path, run_pytest: Pytest, tmp_path: Path
