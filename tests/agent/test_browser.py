@@ -6,11 +6,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from operator import itemgetter
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import pytest
 from playwright._impl.timeout_settings import TimeoutSettings
+from playwright.sync_api import expect, sync_playwright
 
 from prober.agent.browser import BrowserSettings, Driver
 from prober.agent.installed import find
@@ -25,16 +28,21 @@ pytestmark = pytest.mark.browser
 class Door(HTTPServer):
     """A service of this machine that pages have no business with."""
 
-    knocks = 0
+    #: Of each request: its method, its path and the names of its headers.
+    asked: ClassVar[list[tuple[str, str, frozenset[str]]]] = []
 
 
 class _Knock(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        Door.knocks += 1
+        names = frozenset(name.lower() for name in self.headers)
+        Door.asked.append((self.command, self.path, names))
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.send_response(200)
         self.send_header("Access-Control-Allow-Origin", "*")
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    do_POST = do_OPTIONS = do_GET  # noqa: N815  # the base class wants these names
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -42,7 +50,7 @@ class _Knock(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def door() -> Iterator[int]:
-    Door.knocks = 0
+    Door.asked.clear()
     server = Door(("0.0.0.0", 0), _Knock)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
@@ -92,7 +100,7 @@ def test_a_page_reaches_nothing_on_this_machine(
     """)
     assert run.outcome is Outcome.PASSED
     assert run.third_party == {"none": 1}
-    assert Door.knocks == 0
+    assert Door.asked == []
 
 
 def test_a_page_reaches_what_the_region_lists(make_bench: object, site: Site, door: int) -> None:
@@ -108,7 +116,36 @@ def test_a_page_reaches_what_the_region_lists(make_bench: object, site: Site, do
                 assert False
     """)
     assert run.third_party == {"2xx": 1}, run.evidence
-    assert Door.knocks == 1
+    assert len(Door.asked) == 1
+
+
+def test_third_parties_are_asked_what_they_would_be_asked_without_us(
+    make_bench: Callable[..., Bench], site: Site, door: int, browser_path: str
+) -> None:
+    there = f"http://localhost:{door}"
+    script = (
+        f"Promise.all([fetch('{there}/get'), fetch('{there}/post', {{method: 'POST', body: 'x'}}),"
+        f"fetch('{there}/key', {{headers: {{'x-key': '1'}}}}).catch(() => 0)])"
+        ".finally(() => document.title = 'Done')"
+    )
+    picture, code = f"<img src='{there}/pixel'>", f"<script src='{there}/tag.js'></script>"
+    site.pages["/asks"] = page(f"{picture}{code}<script>{script}</script>")
+    run = make_bench("allow_hosts: [localhost]").run("""
+        def asks(page: Page):
+            with step("open"):
+                page.goto("/asks")
+                expect(page).to_have_title("Done")
+    """)
+    assert run.outcome is Outcome.PASSED
+    ours, _ = sorted(Door.asked, key=itemgetter(0, 1)), Door.asked.clear()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, chromium_sandbox=False)
+        visit = browser.new_page(locale="en-US")  # a language is told by whoever has set one
+        visit.goto(f"{site.url}/asks")
+        expect(visit).to_have_title("Done")
+        browser.close()
+    assert ours == sorted(Door.asked, key=itemgetter(0, 1))
+    assert [method for method, *_ in ours].count("OPTIONS") == 1  # for its own header
 
 
 def test_errors_of_a_page_are_counted_by_whose_code_they_are_of(

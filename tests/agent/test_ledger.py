@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from fractions import Fraction
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -386,6 +387,40 @@ class Months(RuleBasedStateMachine):
 
 TestMonths = Months.TestCase
 TestMonths.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+
+
+def test_a_million_slots_have_one_state_each_whatever_the_clock_does(tmp_path: Path) -> None:
+    chance = Random(11)
+    rig = Rig(tmp_path / "journal.db", Time(), make_journey(), make_journey("login", 45_000))
+
+    async def turn() -> None:
+        kind = chance.randrange(8)
+        step_ms = chance.randint(-HOUR_MS, HOUR_MS)
+        if kind < 4:
+            for _ in range(5):
+                await rig.passes(chance.randint(1, EVERY_MS))
+        elif kind < 6:
+            await rig.passes(chance.randint(1, DAY_MS))
+        elif kind == 6:
+            if rig.clock.skew_ms - step_ms <= HOUR_MS:  # further, and names are used again
+                rig.time.wall_ms += step_ms
+            await rig.look()
+        else:
+            await rig.kill()
+            rig.time.passes(chance.randint(0, 10 * DAY_MS))
+            await rig.start()
+
+    async def story() -> None:
+        await rig.start()
+        while sum(map(rig.due, ("checkout", "login"))) < 1_000_000:
+            await turn()
+        for name in ("checkout", "login"):
+            assert rig.states(name) == rig.due(name)
+            assert_no_slot_twice(rig.records(), name)
+        assert len(rig.runs()) > 1000
+        await rig.kill()
+
+    asyncio.run(story())
 
 
 def test_spans_see_a_slot_with_two_states(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from tests.conftest import SHORT, wait_until
 from tests.e2e.conftest import Liar, Place, Process
 
 OUTAGE_S = 10.0 if SHORT else 60.0
+#: As often an agent ends and is started again, each second time killed.
+RESTARTS = 6 if SHORT else 100
 #: How many runs a history must at least have to prove anything.
 ENOUGH = 10 if SHORT else 50
 COUNTED = "SELECT count(*) FROM run WHERE kind = 'scheduled' AND attempt = 1"
@@ -81,13 +83,48 @@ def test_totals_and_records_are_exact_after_restarts_kills_outages_and_lies(
     assert ("worker", "the agent ended during this run") in mine.causes
 
 
-def region_of(shop: str, metrics: str, logs: str) -> str:
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_hundred_restarts_leave_one_series_of_each_kind_that_never_falls(
+    place: Place,
+    liar: Callable[[str], Liar],
+    victoria: Callable[..., Any],
+    shop: Any,
+    free_port: Callable[[], int],
+    until: Callable[..., Any],
+) -> None:
+    backend, port = victoria(), free_port()
+    evaluator = place.evaluator(port)
+    evaluator.start()
+    metrics, logs = liar(f"{backend.url}/opentelemetry"), liar(f"http://127.0.0.1:{port}")
+    region = region_of(shop.url, metrics.url, logs.url, only="account_api")
+    agent = place.agent("here", region)
+    for number in range(RESTARTS):
+        agent.start()
+        until(lambda sent=len(metrics.bodies): len(metrics.bodies) > sent, 60)
+        if number % 2:
+            assert agent.stop() == 0
+        else:
+            agent.kill()
+    agent.start()
+    until(lambda: delivered(agent.data), 60)
+    assert agent.stop() == 0
+    evaluator.stop()
+
+    mine, theirs = (Books.read(place.directory / name) for name in ("here", "evaluator"))
+    assert_same_records({"here": mine}, theirs)
+    assert_same_totals(mine, backend)
+    assert_one_life(mine, metrics.bodies)
+    assert len(mine.runs) > RESTARTS / 2
+
+
+def region_of(shop: str, metrics: str, logs: str, only: str = "checkout, account_api") -> str:
     return f"""
         base_url: {shop}
         journeys:
           checkout: {{every: 8s, timeout: 7s}}
           account_api: {{every: 1s, timeout: 900ms}}
-        only: [checkout, account_api]
+        only: [{only}]
         otlp:
           - {{name: victoria, endpoint: "{metrics}", signals: [metrics], timeout: 2s}}
           - {{name: evaluator, endpoint: "{logs}", signals: [logs], timeout: 2s}}
