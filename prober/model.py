@@ -143,6 +143,12 @@ class RunId(NamedTuple):
         last = self.attempt if self.kind is Kind.SCHEDULED else self.kind
         return f"prober-{self.journey.replace('_', '-')}-{self.region}-{self.slot_ms}-{last}"
 
+    @property
+    def trace_context(self) -> dict[str, str]:
+        """Headers by which a target's own traces join that of the run, and lead to its page."""
+        parent = f"00-{self.trace_id.hex()}-{self.span_id().hex()}-01"
+        return {"traceparent": parent, "tracestate": f"prober={self.key}"}
+
     def span_id(self, step: str = "") -> bytes:
         """8 bytes for the journey's span, or for one of its steps."""
         return self.digest(step)[16:24]

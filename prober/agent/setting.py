@@ -56,6 +56,7 @@ def pool_settings(
 def _surroundings(region: Region) -> Surroundings:
     return Surroundings(
         first_party=(urlsplit(region.base_url).netloc, *region.first_party),
+        traceparent_to=region.traceparent_to,
         secrets=region.origins,
         accounts=names_of(region.accounts),
         problem=region.problem,

@@ -55,6 +55,8 @@ class Surroundings:
     """What every run of an agent has in common."""
 
     first_party: tuple[str, ...]
+    #: Origins that are told which run a request is of.
+    traceparent_to: tuple[str, ...] = ()
     #: Those of accounts too.
     secrets: Mapping[str, Origin] = field(repr=False)
     #: browser, context or process: what is new for each run.
@@ -161,6 +163,8 @@ class Watch:
             "secrets": self._values,
             "mask": journey.mask,
             "first_party": self._around.first_party,
+            "traceparent_to": () if self._order.mutation else self._around.traceparent_to,
+            "trace_context": self._order.id.trace_context,
             "keep_browser": self._around.isolation == "context",
             "trace": self._order.trace,
             "evidence": str(folder),

@@ -71,18 +71,14 @@ def command(
     if schema:
         _print_json(_schema(schema))
         return
-    if files:
-        rows = of_files(files, journeys)
-        found: dict[str, Any] = {"files": len(files), "findings": rows, "lints": []}
-    else:
-        found = _everything(journeys, regions, channels)
-        rows = found.pop("rows")
+    found = _some(files, journeys) if files else _everything(journeys, regions, channels)
+    rows = found.pop("rows")
     if json:
         _print_json(found)
     elif written is not Format.TEXT:
         print("".join(f"{line(row, written)}\n" for row in rows), end="")
     else:
-        print(_counted(len(files), rows) if files else _text(found))
+        print(_counted(found["files"], rows) if files else _text(found))
         for said in _errors(found):
             print(said, file=sys.stderr)
     if count(rows, Severity.ERROR) or (strict and rows):
@@ -106,6 +102,12 @@ def _errors(found: dict[str, Any]) -> list[str]:
     """The lines of what cannot work, or must not stay."""
     of_contracts = [_line(row) for row in found["lints"] if row["severity"] == "error"]
     return of_contracts + [line(row) for row in found["findings"] if row["severity"] == "error"]
+
+
+def _some(files: list[Path], journeys: Path) -> dict[str, Any]:
+    """What there is to say of these files alone."""
+    rows = of_files(files, journeys)
+    return {"files": len(files), "findings": rows, "lints": [], "rows": rows}
 
 
 def _everything(journeys: Path, regions: Path, channels: Path | None) -> dict[str, Any]:
