@@ -101,7 +101,7 @@ def test_a_hundred_restarts_leave_one_series_of_each_kind_that_never_falls(
     agent = place.agent("here", region)
     for number in range(RESTARTS):
         agent.start()
-        until(lambda sent=len(metrics.bodies): len(metrics.bodies) > sent, 60)
+        await_totals(metrics, until)
         if number % 2:
             assert agent.stop() == 0
         else:
@@ -116,6 +116,12 @@ def test_a_hundred_restarts_leave_one_series_of_each_kind_that_never_falls(
     assert_same_totals(mine, backend)
     assert_one_life(mine, metrics.bodies)
     assert len(mine.runs) > RESTARTS / 2
+
+
+def await_totals(metrics: Liar, until: Callable[..., Any]) -> None:
+    """Wait until totals are sent once more."""
+    before = len(metrics.bodies)
+    until(lambda: len(metrics.bodies) > before, 60)
 
 
 def region_of(shop: str, metrics: str, logs: str, only: str = "checkout, account_api") -> str:
