@@ -218,7 +218,7 @@ class Run:
     #: What measured: `prober`, `playwright`, `browser`, `journey` (hash of its file), `machine`
     #: (digest of processor, cores and kernel).
     regime: Mapping[str, str] = field(default_factory=dict)
-    #: The machine around the run, by the names of docs/journeys.md, e.g. `cpu_wait` in seconds.
+    #: The machine around the run, by the names of docs/authors.md, e.g. `cpu_wait` in seconds.
     host: Mapping[str, float] = field(default_factory=dict)
     #: Redacted text kept for a run that did not pass: `console`, `requests`, `where`.
     evidence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -247,7 +247,7 @@ def test_every_event_is_documented() -> None:
 
 
 def test_every_outcome_and_cause_is_explained_and_belongs_together() -> None:
-    table = rows(section(page("journeys.md"), "## What a verdict means"))
+    table = rows(section(page("authors.md"), "## What a verdict means"))
     expected = {("passed", "")} | {
         ("failed" if cause in TARGET_CAUSES else "inconclusive", str(cause)) for cause in Cause
     }
@@ -264,7 +264,7 @@ def test_every_slot_state_and_reason_is_explained() -> None:
 
 
 def test_every_phase_and_every_state_of_a_budget_is_explained() -> None:
-    phases = next(row for row in rows(page("journeys.md")) if row[0] == "`phases`")
+    phases = next(row for row in rows(page("authors.md")) if row[0] == "`phases`")
     assert code(phases[1]) == list(map(str, Phase))
     assert set(map(str, State)) <= {
         row[0].strip("`") for row in rows(section(page("slo.md"), "## States"))
@@ -281,19 +281,19 @@ def test_every_phase_and_every_state_of_a_budget_is_explained() -> None:
     ],
 )
 def test_every_field_of_the_json_is_documented(title: str, names: list[str]) -> None:
-    table = page("journeys.md").split(f"| {title} |")[1].split("\n\n")[0]
+    table = page("authors.md").split(f"| {title} |")[1].split("\n\n")[0]
     assert sorted(named(table.replace("\n|---|---|", ""))) == sorted(names)
 
 
 def test_every_figure_of_the_machine_around_a_run_is_documented() -> None:
     pid = os.getpid()
     told = Reading.take(pid).since(Reading.take(pid)).keys() | {"loop_lag", "launch", "reference"}
-    table = page("journeys.md").split("| field of `host` |")[1].split("\n\n")[0]
+    table = page("authors.md").split("| field of `host` |")[1].split("\n\n")[0]
     assert told <= set(named(table.replace("\n|---|---|", "")))
 
 
 def test_the_exit_codes_of_a_run_are_documented() -> None:
-    table = rows(section(page("journeys.md"), "## `prober run`"))
+    table = rows(section(page("authors.md"), "## `prober run`"))
     written = {code(row[1])[0]: int(row[0]) for row in table if row[0].isdigit() and code(row[1])}
     assert written == {str(outcome): number for outcome, number in EXIT.items()}
 
@@ -306,15 +306,15 @@ def test_every_reason_for_unknown_is_explained() -> None:
 
 
 def test_every_option_of_a_journey_is_documented_with_its_default() -> None:
-    table = rows(section(page("journeys.md"), "### Options of `@journey`"))
+    table = rows(section(page("authors.md"), "### Options of `@journey`"))
     written = {code(row[0])[0]: code(row[1])[0] for row in table}
     options = inspect.signature(journey).parameters.values()
     assert written == {option.name: repr(option.default).replace("'", '"') for option in options}
 
 
 def test_every_parameter_and_word_of_a_journey_is_documented() -> None:
-    assert set(named(section(page("journeys.md"), "### Parameters"))) == PARAMETERS
-    words = {name.split("(")[0] for name in named(section(page("journeys.md"), "### Words"))}
+    assert set(named(section(page("authors.md"), "### Parameters"))) == PARAMETERS
+    words = {name.split("(")[0] for name in named(section(page("authors.md"), "### Words"))}
     assert words == set(prober.__all__) - {"journey"}
 
 

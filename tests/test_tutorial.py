@@ -18,7 +18,7 @@ from tests.author import Author, commands
 from tests.conftest import ROOT, SHORT, lives, unused_port, wait_until
 from tests.test_docs import Block, blocks, is_file
 
-PAGE = ROOT / "docs" / "tutorial.md"
+PAGE = ROOT / "docs" / "journeys.md"
 STEPS = [block for block in blocks(PAGE) if is_file(block) or "tutorial" in block.words]
 #: Where the page has the application and the evaluator.
 APPLICATION, EVALUATOR = "5232", "8750"

@@ -225,7 +225,7 @@ class _Session:
         return nullcontext()
 
     def _object(self, notes: Sequence[str]) -> str:
-        """What `--json` prints; docs/journeys.md describes it."""
+        """What `--json` prints; docs/authors.md describes it."""
         from json import dumps, loads
 
         found: dict[str, Any] = {"journey": self._journey.name, "region": self._region}

@@ -99,7 +99,7 @@ class Repeats:
             yield f"the slowest took {_percent(share)} of the timeout: a little more is a failure"
 
     def to_dict(self) -> dict[str, Any]:
-        """As `--json` has it; docs/journeys.md describes it."""
+        """As `--json` has it; docs/authors.md describes it."""
         valid = self.count[Outcome.PASSED] + self.count[Outcome.FAILED]
         return {
             "standing": self.standing,

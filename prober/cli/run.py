@@ -183,7 +183,7 @@ class _Session:
 
 
 def _object(journey: str, found: Repeats) -> str:
-    """What `--json` prints; docs/journeys.md describes it."""
+    """What `--json` prints; docs/authors.md describes it."""
     from json import dumps, loads
 
     said = {"journey": journey, "region": found.runs[0].id.region, "outcome": _worst(found)}

@@ -98,7 +98,7 @@ def conclude(trials: Sequence[Trial], console: Console, redacted: Callable[[str]
 
 
 def plain(trial: Trial, redacted: Callable[[str], str]) -> Mapping[str, Any]:
-    """A trial as JSON has it; docs/journeys.md describes it."""
+    """A trial as JSON has it; docs/authors.md describes it."""
     mutation = trial.mutation
     found = {"name": mutation.name, "kind": mutation.kind, "step": mutation.step}
     found |= {"standing": trial.standing, "why": trial.why, "assertion": mutation.mend}

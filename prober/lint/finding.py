@@ -9,7 +9,7 @@ from prober.errors import Severity
 
 
 class Rule(StrEnum):
-    """What is looked for; docs/journeys.md says of each why, and the mend."""
+    """What is looked for; docs/authors.md says of each why, and the mend."""
 
     SYNTAX = "syntax"
     SECRET_LITERAL = "secret-literal"

@@ -219,7 +219,7 @@ def _refuse_page(script: Script, function: ast.FunctionDef) -> None:
     for argument in asked:
         if argument.arg not in ("page", "context"):
             what = f"it asks for {argument.arg}, which a run has not"
-            mend = "make a journey that calls the test with it, see docs/journeys.md"
+            mend = "make a journey that calls the test with it, see docs/authors.md"
             raise script.problem(argument, what, mend)
 
 

@@ -19,7 +19,7 @@ from tests.conftest import ROOT, SHORT, Shop
 from tests.test_docs import blocks, is_file, settled
 
 PROBER = Path(sys.executable).parent / "prober"
-PAGE = ROOT / "docs" / "journeys.md"
+PAGE = ROOT / "docs" / "authors.md"
 CONTRACT = (ROOT / "journeys" / "account_api.slo.yaml").read_text()
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -223,7 +223,7 @@ def test_nothing_is_found_in(tmp_path: Path, what: str) -> None:
 
 def test_every_rule_has_an_example_and_its_place_in_the_documentation() -> None:
     assert BAD.keys() == set(Rule)
-    table = section(page("journeys.md"), "## The linter")
+    table = section(page("authors.md"), "## The linter")
     assert named(table) == [str(rule) for rule in Rule]
 
 
@@ -366,7 +366,7 @@ def test_a_cart_of_somebody_who_signs_in_is_left_behind(tmp_path: Path) -> None:
 
 
 def test_the_journeys_of_the_documentation_are_clean(tmp_path: Path) -> None:
-    for block in blocks(Path(__file__).parents[2] / "docs" / "journeys.md"):
+    for block in blocks(Path(__file__).parents[2] / "docs" / "authors.md"):
         if block.words[0:1] == ("python",):
             (tmp_path / Path(block.words[1]).name).write_text(block.text)
     assert lint(tmp_path, ()) == []

@@ -113,7 +113,7 @@ def test_line_ends_and_marks_of_windows_are_read() -> None:
         pytest.param(
             "def test_cart(page, cart):\n    cart.open()\n",
             "script.py:1: it asks for cart, which a run has not, "
-            "make a journey that calls the test with it, see docs/journeys.md",
+            "make a journey that calls the test with it, see docs/authors.md",
             id="a fixture",
         ),
         pytest.param(
