@@ -33,6 +33,13 @@ def origin(text: str) -> str:
     return found
 
 
+def site(text: str) -> str:
+    """An origin as it is compared: its host a name or an address, and no pattern."""
+    found = origin(text)
+    host(urlsplit(found).hostname or "")
+    return found
+
+
 def reference(text: str) -> str:
     """A web address without a query, or `tcp://host:port`."""
     try:

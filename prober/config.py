@@ -128,8 +128,8 @@ class Region(document.Strict):
     )
     #: Hosts besides that of `base_url` whose replies count as the target's own.
     first_party: tuple[Host, ...] = ()
-    #: Origins that are told which run a request is of.
-    traceparent_to: tuple[Annotated[str, AfterValidator(address.origin)], ...] = ()
+    #: Origins that `http` tells which run a request is of.
+    traceparent_to: tuple[Annotated[str, AfterValidator(address.site)], ...] = ()
     #: Loopback or link-local hosts that pages may reach.
     allow_hosts: tuple[Host, ...] = ()
     journeys: Mapping[str, Override] = {}

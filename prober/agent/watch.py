@@ -55,7 +55,7 @@ class Surroundings:
     """What every run of an agent has in common."""
 
     first_party: tuple[str, ...]
-    #: Origins that are told which run a request is of.
+    #: Origins that `http` tells which run a request is of.
     traceparent_to: tuple[str, ...] = ()
     #: Those of accounts too.
     secrets: Mapping[str, Origin] = field(repr=False)

@@ -32,7 +32,7 @@ from prober.agent.cleaning import Cleaning
 from prober.agent.intrusion import Intrusion
 from prober.agent.line import Line
 from prober.agent.paint import Paint
-from prober.agent.propagation import Propagation
+from prober.agent.propagation import propagation
 from prober.agent.recorder import Recorder, TargetAnswered
 from prober.agent.strain import Reading
 from prober.agent.trouble import first_lines, trouble_of
@@ -222,7 +222,6 @@ class _Run:
             driver.stage(definition.browser, definition.emulation)
             self.context, self.page = driver.take(self.recorder)
             self.intrusion.into_browser(self.context)
-            self._propagation().into_browser(self.context)
             if self.order["trace"]:
                 film = not (self.order["secrets"] or self.order["mask"])
                 evidence.start_trace(self.context, film=film)
@@ -241,11 +240,9 @@ class _Run:
         headers = {"user-agent": self.worker.settings["user_agent_suffix"]}
         base_url = self.worker.settings["base_url"]
         client = Client(self.recorder, base_url=base_url, headers=headers)
-        self._propagation().into_client(client)
+        told = propagation(self.order["trace_context"], self.order["traceparent_to"])
+        client.event_hooks["request"].append(told)
         return self.stack.enter_context(client)
-
-    def _propagation(self) -> Propagation:
-        return Propagation(self.order["trace_context"], self.order["traceparent_to"])
 
     def _trouble(self, error: BaseException) -> Trouble:
         """What an exception means, by its type and by what the browser reported."""
