@@ -95,6 +95,15 @@ class Acting:
                 said = trial.redactor.text(f"cleanup of {item.name}: {error}")
                 item.warn(CleanupFailed(said))
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
+        """Of what holds a secret, no comparison part by part: parts of one are not recognised."""
+        if self._trial is None:
+            return None
+        said = f"{left!r} {op} {right!r}"
+        cleaned = self._trial.redactor.text(said)
+        return None if cleaned == said else [cleaned]
+
     def pytest_enter_pdb(self) -> None:
         """Stop the clock."""
         if self._trial:

@@ -13,6 +13,9 @@ def scrub(report: pytest.TestReport, clean: Callable[[str], str]) -> None:
     """Put each of a report's texts through `clean`: why it failed, and what was printed."""
     report.sections = _scrubbed(report.sections, clean)
     report.longrepr = _scrubbed(report.longrepr, clean)
+    report.user_properties = _scrubbed(report.user_properties, clean)
+    if why := getattr(report, "wasxfail", ""):
+        report.wasxfail = clean(why)
 
 
 def _scrubbed(part: Any, clean: Callable[[str], str]) -> Any:
@@ -25,5 +28,6 @@ def _scrubbed(part: Any, clean: Callable[[str], str]) -> Any:
         return tuple(_scrubbed(each, clean) for each in part)
     if is_dataclass(part):
         for field in fields(part):
-            setattr(part, field.name, _scrubbed(getattr(part, field.name), clean))
+            found = _scrubbed(getattr(part, field.name), clean)
+            object.__setattr__(part, field.name, found)  # those of other plugins may be frozen
     return part

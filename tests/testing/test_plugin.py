@@ -127,24 +127,31 @@ TELLS = """
 def tells(http):
     password = secret("shop_password")
     print("it is", password)
+    same = "header." + "same" * 20
     with step("ask"):
         reply = http.post("/api/token", json={"user": secret("shop_user"), "password": password})
         cleanup(lambda: [].index(password))
-        assert reply.json()["token"] == "Basic " + password, {"to": [password.upper(), password]}
+        if reply.json()["token"]:
+            assert same + password == same + "nothing"
 """
 
 
-@pytest.mark.parametrize("style", ["long", "short", "native", "line"])
+@pytest.mark.parametrize(
+    "more",
+    [("--tb=long", "-vv"), ("--tb=short",), ("--tb=native",), ("--tb=line", "-n", "1")],
+    ids=str,
+)
 def test_no_secret_is_in_what_pytest_shows_of_a_failure(
-    region: Path, run_pytest: Pytest, tmp_path: Path, style: str
+    region: Path, run_pytest: Pytest, tmp_path: Path, more: tuple[str, ...]
 ) -> None:
     write(tmp_path, "tells.py", TELLS)
-    result = run_pytest("journeys", "-l", "-rA", f"--tb={style}", "--junit-xml=told.xml")
+    result = run_pytest("journeys", "-l", "-rA", "--junit-xml=told.xml", *more)
     told = result.stdout + result.stderr + (tmp_path / "told.xml").read_text()
     assert "as a run: failed (assertion) in step 'ask'" in told
     assert "it is [shop_password]" in told
     assert "CleanupFailed: cleanup of tells" in told
-    assert "analytical-engine" not in told
+    for part in ("analytical", "engine", "ada@"):
+        assert part not in told.lower()
 
 
 TAKES_BACK = """
