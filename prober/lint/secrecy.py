@@ -6,7 +6,7 @@ import ast
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from urllib.parse import urlsplit
 
@@ -56,8 +56,18 @@ _HOST_MEND = "write only the path, the region's base_url is put before it"
 _RAW_MEND = "leave it out, what is kept of a failure and by prober run --trace has no secrets in it"
 #: Options that have a context write files all the while.
 _RECORDINGS = frozenset({"record_har_path", "record_video_dir"})
-#: Calls that write a file where they are given a `path`.
-_KEPT = frozenset({"screenshot", "storage_state", "pdf", "stop", "stop_chunk"})
+#: Calls that write a file where they are given a `path`, and of whom: of a name such as `stop`,
+#: not those of others.
+_KEPT = {
+    "screenshot": "",
+    "storage_state": "",
+    "pdf": "",
+    "start_tracing": "",
+    "stop": "tracing",
+    "stop_chunk": "tracing",
+    "start": "screencast",
+    "save_as": "video",
+}
 
 
 def secrets(source: Source) -> Iterator[Finding]:
@@ -223,13 +233,30 @@ def _writes_raw(source: Source, node: ast.AST) -> bool:
             return True
         case ast.Call(func=ast.Attribute(attr="route_from_har"), keywords=options):
             return any(each.arg == "update" and not _off(each.value) for each in options)
-        case ast.Call(func=ast.Attribute(attr=verb), keywords=options) if verb in _KEPT:
-            return any(each.arg == "path" and not _off(each.value) for each in options)
+        case ast.Call(func=ast.Attribute(value=of, attr=verb), args=given, keywords=options):
+            if verb not in _KEPT or _KEPT[verb] not in ast.unparse(of):
+                return False
+            written = [value for name, value in _options(source, options) if name == "path"]
+            written += given if verb == "save_as" else []
+            return not all(map(_off, written))
         case ast.keyword(arg=str(name), value=value) if name in _RECORDINGS:
             return not _off(value)
-        case ast.Dict(keys=keys):
-            return any(source.literal(key) in _RECORDINGS for key in keys)
+        case ast.Dict(keys=keys, values=values):
+            pairs = zip(keys, values, strict=True)
+            return any(source.literal(key) in _RECORDINGS and not _off(each) for key, each in pairs)
     return False
+
+
+def _options(
+    source: Source, options: Iterable[ast.keyword]
+) -> Iterator[tuple[str | None, ast.expr]]:
+    """Names and values of options, those of `**{…}` too."""
+    for each in options:
+        if each.arg is None and isinstance(each.value, ast.Dict):
+            for key, value in zip(each.value.keys, each.value.values, strict=True):
+                yield source.literal(key), value
+        else:
+            yield each.arg, each.value
 
 
 def _off(value: ast.expr) -> bool:
