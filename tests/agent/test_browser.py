@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from operator import itemgetter
 from pathlib import Path
 from typing import ClassVar
@@ -25,8 +25,10 @@ from tests.faults.bench import Bench, Site, failed, page
 pytestmark = pytest.mark.browser
 
 
-class Door(HTTPServer):
+class Door(ThreadingHTTPServer):
     """A service of this machine that pages have no business with."""
+
+    daemon_threads = True
 
     #: Of each request: its method, its path and the names of its headers.
     asked: ClassVar[list[tuple[str, str, frozenset[str]]]] = []

@@ -213,6 +213,7 @@ def hostile() -> Iterator[Site]:
 
 @pytest.mark.long
 @pytest.mark.browser
+@pytest.mark.timeout(600)
 def test_no_form_of_forty_secrets_is_in_anything_that_is_kept_sent_or_shown(
     place: Place,
     hostile: Site,
@@ -298,10 +299,10 @@ def run_by_hand(journey: str, at: Path, environ: Mapping[str, str]) -> None:
         command = [sys.executable, "-m", "prober", "run", journey, form, *where]
         told = at / f"{journey}{form}.told"
         with told.open("wb") as output:
-            subprocess.run(
+            done = subprocess.run(
                 command, env={**os.environ, **environ}, stdout=output, stderr=output, timeout=120
             )
-        assert b"failed" in told.read_bytes(), told.read_text()
+        assert done.returncode == 1, told.read_text()  # failed, and so said why
 
 
 def check_what_was_kept(runs: list[Run], sinks: Mapping[str, bytes], evidence: Path) -> None:
