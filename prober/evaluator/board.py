@@ -266,6 +266,13 @@ class Board:
             assert self._status is not None
             return self._status
 
+    def lately(self) -> Status:
+        """How things stood, at most a second ago: for pages that take longer over one contract."""
+        known = self._status
+        if known and self.clock() - known.as_of_ms < FRESH_MS:
+            return known
+        return self.status()
+
     def _judge(self, now_ms: int) -> Status:
         source, excluded = self.judges_from, tuple(self.exclusions())
         orphans = self.claims.orphans()

@@ -63,6 +63,17 @@ def test_an_answer_holds_until_the_journal_grows(
     assert board.status().evaluations[0].results[0].judgement.counts.good == 1
 
 
+def test_pages_of_one_contract_take_what_was_judged_within_the_last_second(
+    board: Board, book: Journal, clock: Clock, run: Callable[..., Run]
+) -> None:
+    first = board.lately()
+    book.write([run(BEGIN_MS + MINUTE_MS)])
+    clock.now_ms += FRESH_MS - 1
+    assert board.lately() is first
+    clock.now_ms += 1
+    assert board.lately().evaluations[0].results[0].judgement.counts.good == 1
+
+
 def test_what_is_excluded_is_judged_without(
     board: Board, book: Journal, run: Callable[..., Run]
 ) -> None:

@@ -98,7 +98,7 @@ class SloPage:
 
 def gather(board: Board, desk: Desk, name: str) -> SloPage | None:
     """What there is to show of a contract; None: there is none of that name."""
-    status = board.status()
+    status = board.lately()
     found = [each for each in status.evaluations if each.contract.name == name]
     if not found:
         return None
