@@ -6,7 +6,9 @@ pace: looks at alerts, and the hourly backup and retention. Meanwhile the status
 agent's `/metrics` are read at every look, as a person and a scraper would.
 
 Who runs for months has a past: SQLite's caches are full after some 4,000 runs, which take two
-hours at that rate. So the journey without a browser goes faster until there are so many.
+hours at that rate, and the room that a backup takes is kept for the next. So the journey without a
+browser goes faster until there are so many runs, and both processes are started anew on the way:
+at their start they back up a journal that holds something.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ import csv
 import os
 import random
 import re
+import shutil
 import socket
 import tempfile
 import time
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +38,7 @@ from benchmarks.settings import Settings
 from benchmarks.slope import BLOCKS, Slope, slope_of
 from benchmarks.terms import JOURNEYS
 from prober.discovery import describe
+from prober.journal.backup import FOLDER
 from prober.model import Outcome
 
 NAME = "soak"
@@ -45,8 +50,9 @@ _KEPT_DAYS = 93
 #: A deadline has to end before the next slot.
 _DEADLINE = 0.95
 _METRICS_MS = 15_000
-#: Runs that are made before it watches, by an hour's soak; a shorter one makes fewer.
-_PAST, _PAST_EVERY_MS, _PAST_JOURNEY = 4500, 150, "account_api"
+#: Runs that are made before both are started anew, and before it watches, by an hour's soak; a
+#: shorter one makes fewer.
+_ANEW, _PAST, _PAST_EVERY_MS, _PAST_JOURNEY = 1500, 6500, 150, "account_api"
 _RUNS = re.compile(r"^prober_runs_total\{.*\} (\d+)", re.MULTILINE)
 #: So much of a soak is left out at its beginning besides: logs reach their size.
 _WARM_UP, _LONGEST_WARM_UP_S = 1 / 6, 300.0
@@ -96,20 +102,31 @@ def measure(settings: Settings) -> list[Result]:
     warm_up_s = min(_WARM_UP * settings.soak_s, _LONGEST_WARM_UP_S)
     with tempfile.TemporaryDirectory() as directory:
         home, data = Path(directory) / "agent", Path(directory) / "evaluator"
-        page = f"127.0.0.1:{_free_port()}"
-        with serving(JOURNEYS, data) as (url, evaluator):
-            region = write_region(home, settings.url, _faster(url, page, hurried=True))
-            with agent(settings, region, JOURNEYS) as pid:
-                _make_past(page, round(_PAST * min(1, settings.soak_s / _HOUR_S)))
-                write_region(home, settings.url, _faster(url, page))
-                since_ms = _read_again(page)
-                pages = (f"{url}/", f"http://{page}/metrics")
-                seen = _watch(Place(pid, evaluator, home, data), settings, warm_up_s, pages)
+        page, share = f"127.0.0.1:{_free_port()}", min(1, settings.soak_s / _HOUR_S)
+        with _life(settings, home, data, page):
+            _make_past(page, round(_ANEW * share))
+        for backups in (home / "data" / FOLDER, data / FOLDER):
+            shutil.rmtree(backups)
+        with _life(settings, home, data, page) as (url, evaluator, pid):
+            _make_past(page, round(_PAST * share))
+            write_region(home, settings.url, _faster(url, page))
+            since_ms = _read_again(page)
+            pages = (f"{url}/", f"http://{page}/metrics")
+            seen = _watch(Place(pid, evaluator, home, data), settings, warm_up_s, pages)
         ours, theirs = Books.read(home / "data", since_ms), Books.read(data, since_ms)
     watched = seen.after(warm_up_s)
     runs_an_hour = _HOUR_S * ours.completed / seen.times_s[-1]
     judged = settings.soak_s >= JUDGED_S
     return [*slopes(watched, runs_an_hour, judged=judged), *books(ours, theirs, seen)]
+
+
+@contextmanager
+def _life(settings: Settings, home: Path, data: Path, page: str) -> Iterator[tuple[str, int, int]]:
+    """An evaluator and an agent that makes a past: the evaluator's address, and their pids."""
+    with serving(JOURNEYS, data) as (url, evaluator):
+        region = write_region(home, settings.url, _faster(url, page, hurried=True))
+        with agent(settings, region, JOURNEYS) as pid:
+            yield url, evaluator, pid
 
 
 def _faster(evaluator: str, page: str, *, hurried: bool = False) -> str:
