@@ -24,7 +24,7 @@ import uvicorn
 from jinja2 import Environment, PackageLoader
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import (
     HTMLResponse,
     JSONResponse,
@@ -313,7 +313,13 @@ def app(customer: Customer | None = None) -> Starlette:
         Middleware(Counting, traffic=shop.traffic),
         Middleware(Breaking, faults=shop.faults),
     ]
-    return Starlette(routes=routes, middleware=middleware)
+    handlers = {ClientDisconnect: _left}
+    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
+
+
+async def _left(_request: Request, _error: Exception) -> Response:
+    """What nobody will read: who asked has gone in the middle of it."""
+    return Response(status_code=400)
 
 
 async def _form(request: Request) -> dict[str, str]:

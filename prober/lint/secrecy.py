@@ -53,7 +53,7 @@ _REQUESTS = frozenset(
 )
 _SECRET_MEND = "name it in @journey(secrets=[…]), read it with secret() and give it in regions"
 _HOST_MEND = "write only the path, the region's base_url is put before it"
-_RAW_MEND = "leave it out, what is kept of a failure and by prober run --trace has no secrets in it"
+_RAW_MEND = "leave it out: what Prober keeps of a failure has no secrets in it"
 #: Options that have a context write files all the while.
 _RECORDINGS = frozenset({"record_har_path", "record_video_dir"})
 #: Calls that write a file where they are given a `path`, and of whom: of a name such as `stop`,
@@ -223,7 +223,7 @@ def raw_files(source: Source) -> Iterator[Finding]:
     """Where Playwright is asked for a file of what it saw: nothing is taken out of that."""
     for node in source.nodes:
         if _writes_raw(source, node):
-            what = "Playwright writes what it saw, passwords and cookies too, to a file that stays"
+            what = "Playwright writes what it saw to a file that stays, with passwords and cookies"
             yield source.finding(node, Rule.RAW_FILE, what, _RAW_MEND)
 
 

@@ -245,6 +245,18 @@ def test_a_signal_ends_it_quietly(number: signal.Signals) -> None:
         assert process.stderr.read() == ""
 
 
+def test_who_leaves_in_the_middle_of_a_request_is_no_error_of_the_shop() -> None:
+    with running() as (url, process):
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as visitor:
+            visitor.sendall(b"POST /login HTTP/1.1\r\nHost: shop\r\nContent-Length: 9\r\n\r\nuser")
+        assert httpx.get(url, timeout=PATIENCE_S).is_success
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=PATIENCE_S) == 0
+        assert process.stderr
+        assert process.stderr.read() == ""
+
+
 def test_user_and_password_come_from_the_environment_or_the_arguments(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
