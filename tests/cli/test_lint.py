@@ -93,6 +93,25 @@ def test_editors_and_github_read_the_same(look: Path) -> None:
     assert github.startswith(told)
 
 
+def test_the_matcher_for_vs_code_reads_each_line(look: Path) -> None:
+    page = (ROOT / "docs" / "authors.md").read_text()
+    written = re.search(r'^{"version".*?^}]}$', page, re.DOTALL | re.MULTILINE)
+    assert written
+    [task] = json.loads(written[0])["tasks"]
+    assert task["command"] == "prober check --format gcc ${relativeFile}"
+    (look / "journeys/look.py").write_text(SLEEPY.replace('"body"', '"#a > div:nth-child(3)"'))
+    lines = check(look, "journeys/look.py", "--format", "gcc").stdout.splitlines()
+    assert len(lines) == 2
+    pattern = task["problemMatcher"]["pattern"]
+    for line in lines:
+        found = re.match(pattern["regexp"], line)
+        assert found
+        told = {part: found[pattern[part]] for part in ("file", "line", "column", "severity")}
+        assert told["file"] == "journeys/look.py"
+        assert told["severity"] == "warning"
+        assert int(told["line"]) in (7, 8) and int(told["column"]) > 1
+
+
 def test_the_examples_are_clean_and_all_is_linted_with_the_rest(tmp_path: Path) -> None:
     for name in ("journeys", "regions"):
         shutil.copytree(ROOT / name, tmp_path / name)
