@@ -38,12 +38,13 @@ def add(page: Page) -> None: TestCart().test_add(Cart(page))
 def total_of_two(page: Page) -> None: TestCart().test_total_of_two(Cart(page))
 """,
     "test_account.py": """
-from prober import journey
+from prober import journey, step
 journey(every="5m", step="sign in", name="session")(test_a_session_is_kept_between_tabs)
 @journey(every="5m", step="sign in")
 def sign_in(page: Page) -> None: test_sign_in(page, Account(page))
-@journey(every="5m", step="be refused")
-def wrong_password(page: Page) -> None: test_wrong_password(page, Account(page))
+@journey(every="5m")
+def wrong_password(page: Page) -> None:
+    with step("be refused", status=401): test_wrong_password(page, Account(page))
 """,
 }
 JOURNEYS = {
