@@ -269,7 +269,7 @@ class Board:
     def lately(self) -> Status:
         """How things stood, at most a second ago: for pages that take longer over one contract."""
         known = self._status
-        if known and self.clock() - known.as_of_ms < FRESH_MS:
+        if known and 0 <= self.clock() - known.as_of_ms < FRESH_MS:  # else the clock was set
             return known
         return self.status()
 

@@ -22,7 +22,7 @@ def test_pages_looks_at_a_status_that_is_made_anew_each_time_while_runs_arrive()
         f"{name}: first page",
         f"{name}: page",
         f"{name}: the same page again",
-        f"{name}: a contract",
+        f"{name}: a contract, the first look",
         f"{name}: a run",
         f"{name}: taken in meanwhile",
         f"{name}: from a run's end until it is there",

@@ -150,17 +150,8 @@ def _of_all(part: Part, spent: Attribution) -> str:
     return percent(part.share / consumed) if consumed else "0%"
 
 
-def _cells(cells: Iterable[Cell]) -> Markup:
-    """What a region's runs said, step by step."""
-    return Markup("").join(
-        Markup('<li class="{0}" title="{1}"><span>{1}</span></li>').format(
-            cell.mood, _counted(cell)
-        )
-        for cell in cells
-    )
-
-
 def _counted(cell: Cell) -> str:
+    """What a region's runs said in one step."""
     counts = cell.counts
     named = (
         (counts.good, "good"),
@@ -256,7 +247,7 @@ _TEMPLATES = Environment(
     auto_reload=False,  # files that change below a running evaluator are those of another version
 )
 _TEMPLATES.filters.update(
-    cells=_cells,
+    counted=_counted,
     divisions=_divisions,
     exact_share=_exact_share,
     figure=lambda value: decimal(value, 1),

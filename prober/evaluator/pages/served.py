@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
@@ -70,7 +71,7 @@ class Served:
     def routes(self) -> Iterator[Route]:
         """Where they are."""
         yield Route("/", self._overview)
-        yield Route("/slo/{name}", self._page(lambda given: self._slos.page(given["name"])))
+        yield Route("/slo/{name}", self._kept)
         yield Route("/run/{key}", self._page(lambda given: self._run(given["key"])))
         yield Route("/card/{name}", self._page(lambda given: self._card(given["name"]), EMBEDDED))
         for name in records.LISTINGS:
@@ -91,12 +92,15 @@ class Served:
         headers: Mapping[str, str] = PAGE,
     ) -> Endpoint:
         async def endpoint(request: Request) -> Response:
-            html = await run_in_threadpool(make, request.path_params)
-            if html is None:
-                return PlainTextResponse("there is no such page", 404, PAGE)
-            return Response(html, media_type="text/html", headers=headers)
+            return _html(await run_in_threadpool(make, request.path_params), headers)
 
         return endpoint
+
+    async def _kept(self, request: Request) -> Response:
+        """An SLO's page; when it is due it is made anew for those who look next."""
+        name = request.path_params["name"]
+        look = await run_in_threadpool(self._slos.look, name)
+        return _html(look.html, PAGE, BackgroundTask(self._slos.renew, name) if look.due else None)
 
     def _slo(self, name: str) -> str | None:
         page = slo.gather(self._board, self._desk, name)
@@ -107,7 +111,7 @@ class Served:
         return draw("run.html", self._site, page=page) if page else None
 
     def _card(self, name: str) -> str | None:
-        status = self._board.status()
+        status = self._board.lately()
         for evaluation in status.evaluations:
             if evaluation.contract.name == name:
                 return draw(
@@ -144,6 +148,15 @@ class Served:
         if not (path.is_relative_to(self._viewer.resolve()) and path.is_file()):
             return PlainTextResponse("there is no such file", 404, PAGE)
         return FileResponse(path, headers=VIEWER)
+
+
+def _html(
+    html: str | None, headers: Mapping[str, str], after: BackgroundTask | None = None
+) -> Response:
+    """A page, or that there is none; `after`: what is done once it is sent."""
+    if html is None:
+        return PlainTextResponse("there is no such page", 404, PAGE)
+    return Response(html, media_type="text/html", headers=headers, background=after)
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
