@@ -232,7 +232,8 @@ JOURNAL_SIZE: Final = Metric(
 )  # fmt: skip
 JOURNAL_UNWRITTEN: Final = Metric(
     "prober.journal.unwritten", "gauge", "{record}",
-    "Records that wait for a full or failing disk, and those given up since the agent began",
+    "Records that wait for a full or failing disk, and those given up since the agent began; "
+    "of an evaluator 1 while it can keep none",
     (),
 )  # fmt: skip
 JOURNAL_SET_ASIDE: Final = Metric(

@@ -69,6 +69,8 @@ def healthy() -> Fleet:
             fleet |= ran(region, journey, every_s)
         fleet |= queued(region, lambda _: 0)
     fleet[names.INFO, ()] = lambda _: 1  # the evaluator's own
+    fleet[names.JOURNAL_UNWRITTEN, ()] = lambda _: 0
+    fleet[names.CONFIG_RELOAD, ()] = lambda _: 1
     fleet[names.ALERTS_LOOKED, ()] = lambda at_s: at_s - 15
     fleet[names.NOTIFICATIONS_FAILING, labels(**WAY)] = lambda at_s: at_s // 30 % 4 // 3
     for journey in PERIODS:
@@ -327,6 +329,19 @@ FAULTS = [
         "ProberJournalNotWritten",
         EU,
         2 * 60,
+    ),
+    Fault(
+        "the evaluator's disk is full",
+        lambda fleet: fleet | {(names.JOURNAL_UNWRITTEN, ()): after(1)},
+        "ProberJournalNotWritten",
+        {},
+        2 * 60,
+    ),
+    Fault(
+        "the evaluator's changed files do not load",
+        lambda fleet: fleet | {(names.CONFIG_RELOAD, ()): lambda s: float(s < FAULT_S)},
+        "ProberConfigRefused",
+        {},
     ),
     Fault(
         "a changed file does not load",

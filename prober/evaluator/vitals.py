@@ -83,6 +83,7 @@ class Vitals:
             Reading(names.CONFIG_READ, {}, self.reload.in_force_ms / 1000),
             Reading(names.JOURNAL_RECORDS, {}, journal.written),
             Reading(names.JOURNAL_SET_ASIDE, {}, journal.damaged_ones),
+            Reading(names.JOURNAL_UNWRITTEN, {}, int(bool(self.refused()))),
             Reading(names.JOURNAL_SIZE, {}, _size(self.writing.path)),
         ]
         for reason in Reason:

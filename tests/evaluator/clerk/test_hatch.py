@@ -92,6 +92,34 @@ def test_a_clerk_ends_with_an_evaluator_that_is_killed_and_leaves_the_journal_to
     until(lambda: not lives(clerk))
 
 
+def test_while_no_file_can_grow_it_says_so_and_takes_nothing_and_then_goes_on(
+    evaluator: Callable[..., Evaluator], run: Callable[..., Run], until: Until
+) -> None:
+    judge = evaluator()
+    now_ms = int(judge.status()["as_of_ms"])
+    clerk = clerk_of(judge.process.pid)
+
+    def sent(number: int) -> int:
+        headers = {"Content-Type": "application/x-protobuf"}
+        body = logs(run(now_ms - 1000 * number))
+        return int(judge.http.post("/v1/logs", content=body, headers=headers).status_code)
+
+    def said() -> str:
+        return str(judge.http.get("/metrics").text)
+
+    assert "prober_journal_unwritten 0" in said()
+    before = clerk.rlimit(psutil.RLIMIT_FSIZE)
+    clerk.rlimit(psutil.RLIMIT_FSIZE, (1, before[1]))
+    assert sent(1) == 503
+    assert "prober_journal_unwritten 1" in said()
+    assert judge.http.get("/readyz").json()["troubles"]["journal"]
+    clerk.rlimit(psutil.RLIMIT_FSIZE, before)
+    until(lambda: sent(1) == 200)
+    assert "prober_journal_unwritten 0" in said()
+    (row,) = judge.status()["journeys"]["checkout"]
+    assert row["held"] == 1
+
+
 def test_pages_do_not_wait_for_the_clerk(
     evaluator: Callable[..., Evaluator], run: Callable[..., Run]
 ) -> None:
