@@ -28,6 +28,8 @@ _SWEEP_S = 2.0
 
 #: Children that this process started itself and waits for.
 started: set[int] = set()
+#: Directories for temporary files that this process made.
+_made: set[Path] = set()
 #: Held while a child is not in `started` yet: `reap` would take its exit status away.
 _starting = threading.Lock()
 
@@ -122,18 +124,28 @@ def resident_bytes(pid: int) -> int:
 def make_temporary_root() -> Path:
     """A directory for this supervisor's workers; those of dead supervisors are cleared first."""
     clear_leavings()
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+    root = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+    _made.add(root)
+    return root
 
 
 def clear_leavings() -> None:
     """End what supervisors left behind that were killed: processes and files."""
     for root in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
         owner = root.name.removeprefix(_PREFIX).split("-")[0]
-        if owner.isdigit() and not psutil.pid_exists(int(owner)) and _is_mine(root):
+        if owner.isdigit() and _is_left(root, int(owner)) and _is_mine(root):
             for process in _with_temporary(root):
                 with contextlib.suppress(psutil.Error):
                     process.kill()
             shutil.rmtree(root, ignore_errors=True)
+
+
+def _is_left(root: Path, owner: int) -> bool:
+    """Whether nobody uses a directory any more.
+
+    Started again in its container a process has the number of the one before it.
+    """
+    return root not in _made if owner == os.getpid() else not psutil.pid_exists(owner)
 
 
 def _lineage(pid: int, temporary: Path) -> list[psutil.Process]:

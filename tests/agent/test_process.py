@@ -101,6 +101,17 @@ def test_what_a_dead_supervisor_left_is_cleared_and_a_living_ones_is_not(
     )
 
 
+def test_what_one_with_the_same_number_left_in_a_container_is_cleared_and_ours_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ours = process.make_temporary_root()
+    (tmp_path / f"prober-{os.getpid()}-before").mkdir()
+    assert process.make_temporary_root().exists()
+    assert ours.exists()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_memory_is_that_of_the_whole_family(tmp_path: Path) -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
     hold = "x = bytearray(50_000_000); print(1, flush=True); import time; time.sleep(600)"
