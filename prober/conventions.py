@@ -283,7 +283,8 @@ CONFIG_READ: Final = Metric(
 )  # fmt: skip
 ALERTS_LOOKED: Final = Metric(
     "prober.alerts.looked", "gauge", "s",
-    "When every contract was last looked at for alerts, seconds since 1970",
+    "When every contract was last looked at for alerts, and what is new written down; "
+    "seconds since 1970",
     (),
 )  # fmt: skip
 ACCESS_REFUSED: Final = Metric(

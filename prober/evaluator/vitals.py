@@ -92,8 +92,8 @@ class Vitals:
         if journal.backed_up_ms is not None:
             age_s = (time.time_ns() // 1_000_000 - journal.backed_up_ms) / 1000
             found.append(Reading(names.JOURNAL_BACKUP_AGE, {}, age_s))
-        if self.alerts.looked_ms is not None:
-            found.append(Reading(names.ALERTS_LOOKED, {}, self.alerts.looked_ms / 1000))
+        if self.alerts.noted_ms is not None:
+            found.append(Reading(names.ALERTS_LOOKED, {}, self.alerts.noted_ms / 1000))
         return [*found, *self.post.readings()]
 
     def _late(self) -> Iterator[str]:

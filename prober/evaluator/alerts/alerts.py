@@ -62,6 +62,8 @@ class Alerts:
     groups: tuple[Group, ...] = ()
     #: When the last look was over, in ms since 1970; None: there was none.
     looked_ms: int | None = None
+    #: The same of the last one whose news were written down, so that people can be told of them.
+    noted_ms: int | None = None
     #: By journey.
     _presence: dict[str, Presence] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
@@ -91,6 +93,7 @@ class Alerts:
             groups = tuple(self._look(now_ms))
             try:
                 self.memory.write()
+                self.noted_ms = now_ms
             finally:
                 self.groups, self.looked_ms = groups, now_ms
 

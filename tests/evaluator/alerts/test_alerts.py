@@ -481,8 +481,10 @@ def test_a_log_that_takes_nothing_silences_no_alert(
         with pytest.raises(ProberError):
             watch.at(5)
         assert watch.alerts.groups[0].advised.advice == "act_now"
+        assert watch.alerts.noted_ms == NOON_MS + LAG_MS
     assert watch.told() == []
     watch.at(6)
+    assert watch.alerts.noted_ms == watch.alerts.looked_ms
     assert watch.told().count(("firing", "page-fast")) == 1
     begun = next(e for e in watch.audit.entries("alert") if e.body["rule"] == "page-fast")
     assert begun.at_ms == NOON_MS + 5 * MINUTE_MS + LAG_MS
