@@ -30,7 +30,7 @@ class Allowance:
 
     def __init__(self, places: int, directory: Path | None = None) -> None:
         root = directory or Path(tempfile.gettempdir()) / f"prober-allowance-{os.getuid()}"
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._root = root
         self._files = [root / f"place-{number}" for number in range(places)]
         self._turn = asyncio.Lock()
 
@@ -57,6 +57,8 @@ class Allowance:
             os.close(descriptor)
 
     async def _wait(self, ends: float) -> int:
+        # Each time: whoever cleans up temporary directories may have taken it away.
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
             for path in self._files:
                 if (descriptor := hold(path)) is not None:
@@ -71,7 +73,10 @@ def hold(path: Path) -> int | None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        os.utime(descriptor)  # so that it does not look forgotten
+    except OSError as error:
         os.close(descriptor)
-        return None
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
     return descriptor

@@ -7,6 +7,7 @@ it does, the record is written, and when the time is up it is gone with all it s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter, defaultdict
@@ -196,7 +197,7 @@ class Pool:
         try:
             place = self._place(browser, ends - time.perf_counter())
             await self._unless_cancelled(place.__aenter__())
-        except NoCapacity:
+        except BaseException:  # whatever it is, the worker is free
             self._idle[browser].put_nowait(hand)
             raise
         return hand, place
@@ -316,8 +317,13 @@ class Pool:
                 hand = await self._replace(hand, browser, kill=watch.lost is not None)
             elif browser:
                 await self._stage(hand)
-            self._idle[browser].put_nowait(hand)
             process.reap()  # what a closed browser left to us
+            self._idle[browser].put_nowait(hand)
+        except Exception:
+            log.exception("worker %d is given up, another takes its place", hand.pid)
+            self._sizes[browser] -= 1
+            with contextlib.suppress(Exception):
+                await self._retire(hand, kill=True)
         finally:
             lease.release()
             await place.__aexit__(None, None, None)

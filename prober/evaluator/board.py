@@ -261,7 +261,7 @@ class Board:
             grows = self.view if self.source is None else None
             seq = grows.newest_seq() if grows else 0
             fresh_ms = FRESH_MS if grows else FRESH_AFAR_MS
-            if old is None or seq != self._seq or now_ms - old.as_of_ms >= fresh_ms:
+            if old is None or seq != self._seq or not 0 <= now_ms - old.as_of_ms < fresh_ms:
                 self._status, self._seq = self._judge(now_ms), seq
             assert self._status is not None
             return self._status
@@ -269,7 +269,7 @@ class Board:
     def lately(self) -> Status:
         """How things stood, at most a second ago: for pages that take longer over one contract."""
         known = self._status
-        if known and 0 <= self.clock() - known.as_of_ms < FRESH_MS:  # else the clock was set
+        if known and 0 <= self.clock() - known.as_of_ms < FRESH_MS:
             return known
         return self.status()
 

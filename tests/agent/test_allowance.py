@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
-from prober.agent.allowance import Allowance, NoCapacity
+from prober.agent.allowance import Allowance, NoCapacity, hold
 
 HOLD = """
 import asyncio, sys
@@ -41,6 +45,45 @@ async def most_at_once(places: int, runs: int, directory: Path) -> int:
 @pytest.mark.parametrize("places", [1, 2, 3])
 def test_no_more_run_than_there_are_places(tmp_path: Path, places: int) -> None:
     assert asyncio.run(most_at_once(places, 12, tmp_path)) == places
+
+
+def test_places_are_there_again_after_their_directory_was_cleaned_away(tmp_path: Path) -> None:
+    allowance = Allowance(1, tmp_path / "places")
+
+    async def hold() -> None:
+        async with allowance.place(0):
+            pass
+
+    asyncio.run(hold())
+    rmtree(tmp_path / "places")
+    asyncio.run(hold())
+
+
+def test_a_place_that_is_taken_looks_used(tmp_path: Path) -> None:
+    allowance = Allowance(1, tmp_path)
+    place = tmp_path / "place-0"
+    place.touch()
+    os.utime(place, (0, 0))
+
+    async def hold() -> None:
+        async with allowance.place(0):
+            assert place.stat().st_mtime > 0
+
+    asyncio.run(hold())
+
+
+def test_a_place_that_cannot_be_locked_costs_no_descriptor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with pytest.raises(OSError, match="No locks"):
+            hold(tmp_path / "place-0")
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_who_comes_first_is_served_first(tmp_path: Path) -> None:

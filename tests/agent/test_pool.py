@@ -143,6 +143,39 @@ def test_one_run_at_a_time_goes_on_in_a_place(make_bench: MakeBench) -> None:
     assert second >= 0.3
 
 
+def test_a_place_that_cannot_be_had_costs_no_worker(make_bench: MakeBench) -> None:
+    bench = make_bench()
+    assert bench.run(GOOD).outcome is Outcome.PASSED
+    places = bench.settings.allowance
+    assert places
+    moved = places.rename(places.with_name("moved"))
+    places.write_text("a file lies where they were")
+    with pytest.raises(FileExistsError):
+        bench.run(GOOD)
+    places.unlink()
+    moved.rename(places)
+    assert bench.run(GOOD).outcome is Outcome.PASSED
+
+
+def test_a_worker_that_cannot_be_made_ready_is_given_up_for_another(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_bench()
+    assert bench.run(GOOD).outcome is Outcome.PASSED
+    bench.rest()
+    [lost] = [hand.pid for hand in bench.hands]
+
+    async def stage(_: object) -> None:
+        raise OSError("too many open files")
+
+    with monkeypatch.context() as full:
+        full.setattr(bench.pool, "_stage", stage)
+        assert bench.run(GOOD).outcome is Outcome.PASSED
+        bench.rest()
+    assert bench.run(GOOD).outcome is Outcome.PASSED
+    assert not psutil.pid_exists(lost)
+
+
 def test_who_waits_for_a_place_is_turned_away_at_once_when_runs_are_cancelled(
     make_bench: MakeBench,
 ) -> None:

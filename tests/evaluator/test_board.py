@@ -47,6 +47,15 @@ def board(book: Journal, clock: Clock, contract_text: Callable[..., str]) -> Ite
     view.close()
 
 
+def test_a_clock_that_is_set_back_does_not_keep_an_answer_for_longer(
+    board: Board, clock: Clock
+) -> None:
+    before = board.status()
+    clock.now_ms -= 3_600_000
+    assert board.status() is not before
+    assert board.lately().as_of_ms == clock.now_ms
+
+
 def test_an_answer_holds_for_a_second_and_no_longer(board: Board, clock: Clock) -> None:
     first = board.status()
     clock.now_ms += 999

@@ -38,19 +38,23 @@ class _Line:
 
     def __init__(self, opening: Opening) -> None:
         """Start it."""
-        ours, theirs = socket.socketpair()
-        self._socket, self._connection = ours, Connection(os.dup(ours.fileno()))
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "prober.evaluator.clerk", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # a terminal's Ctrl-C is for the evaluator
-            )
+        with contextlib.ExitStack() as unless_started:
+            ours, theirs = map(unless_started.enter_context, socket.socketpair())
+            connection = unless_started.enter_context(Connection(os.dup(ours.fileno())))
+            with theirs:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "prober.evaluator.clerk", str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,  # a terminal's Ctrl-C is for the evaluator
+                )
+            self._socket, self._connection = ours, connection
+            unless_started.pop_all()
         self._turn, self._numbers = threading.Lock(), itertools.count(FIRST + 1)
         self._asked: dict[int, Future[Any]] = {}
-        self._connection.send(opening)
+        with contextlib.suppress(OSError):  # it has ended: `opened` will say so
+            self._connection.send(opening)
 
     def opened(self) -> str:
         """Wait until the journal is open: what a person should know of that.
@@ -135,10 +139,13 @@ class Hatch:
         self.note, self.trouble = "", ""
         self._closing = threading.Event()
         self._line = self._begin(whole=True)
+        self._file = _number(path)
+        self._damage: str | None = None
+        #: Whoever reads the journal reads another file by now; None: the same.
+        self._replaced: str | None = None
         self._keeper = threading.Thread(target=self._keep, name="clerk", daemon=True)
         self._keeper.start()
         self._facts: Facts = self._line.ask("facts")
-        self._damage: str | None = None
 
     def take(self, signal: Signal, packed: bytes, gzipped: bool, limit_bytes: int) -> Taken:
         """See `Writing`."""
@@ -160,7 +167,7 @@ class Hatch:
         """See `Writing`; while the clerk is away, what it said last."""
         with contextlib.suppress(JournalError):
             self._damage = self._line.ask("damage")
-        return self._damage
+        return self._damage or self._replaced
 
     def facts(self) -> Facts:
         """See `Writing`; while the clerk is away, what it said last."""
@@ -198,10 +205,18 @@ class Hatch:
         while not self._closing.wait(_PAUSE_S):
             try:
                 # Every page is looked over within the hour as it is.
-                self._line = self._begin(whole=False)
-            except ProberError as error:
-                self.trouble = str(error)
-                _logger.error("%s", error)
+                ended, self._line = self._line, self._begin(whole=False)
+                ended.close()
+            except (ProberError, OSError) as error:  # no process or descriptor to be had now
+                self.trouble = f"{_AWAY}: {error}"
+                _logger.error("%s", self.trouble)
             else:
+                if _number(self.path) != self._file:
+                    self._replaced = self.note or "another journal lies in its place"
                 self.trouble = ""
                 return
+
+
+def _number(path: Path) -> int:
+    """Of a file, whatever its name is later."""
+    return path.stat().st_ino

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -155,6 +156,38 @@ def test_who_waits_for_an_answer_that_will_not_come_is_told(hatch: Hatch) -> Non
         with pytest.raises(JournalError, match="is being started again"):
             hatch.judge_by(())
         timer.join()
+
+
+def test_a_clerk_that_cannot_be_started_now_is_started_later(
+    hatch: Hatch, run: Callable[..., Run], until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as upgraded:
+        upgraded.setattr(sys, "executable", "/nowhere/python")
+        clerk_of(os.getpid()).kill()
+        until(lambda: "No such file" in hatch.trouble)
+    until(lambda: not hatch.trouble)
+    hatch.take(Signal.LOGS, logs(run(time.time_ns() // 1_000_000)), False, LIMIT_BYTES)
+    assert hatch.facts().written == 1
+
+
+def test_a_journal_that_another_took_the_place_of_is_not_read_on(
+    hatch: Hatch, until: Until
+) -> None:
+    first = clerk_of(os.getpid())
+    first.kill()
+    first.wait(10)
+    for file in hatch.path.parent.glob("journal.db*"):
+        file.rename(file.with_name(f"old-{file.name}"))
+    until(lambda: hatch.trouble)
+    until(lambda: not hatch.trouble)
+    assert hatch.damage()
+
+
+def test_a_clerk_that_begins_again_is_no_damage(hatch: Hatch, until: Until) -> None:
+    clerk_of(os.getpid()).kill()
+    until(lambda: hatch.trouble)
+    until(lambda: not hatch.trouble)
+    assert hatch.damage() is None
 
 
 def test_what_a_clerk_cannot_take_is_told_as_it_tells_it(hatch: Hatch) -> None:
