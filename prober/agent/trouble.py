@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+import traceback
+from pathlib import Path
 
 from playwright.sync_api import Error, TimeoutError
 
@@ -13,6 +15,8 @@ from prober.errors import EffectUnnoted, InputError, SecretMissing, SecretUnread
 
 #: What Playwright last saw stand in the way of a click, further down in its log.
 _HINDRANCE = re.compile(r"- (element (is|was) |.* intercepts pointer events)")
+#: So much of a line of code is told.
+_LONGEST_CODE = 120
 
 
 def trouble_of(error: BaseException, recorder: Recorder, *, met: bool) -> Trouble:
@@ -55,3 +59,20 @@ def first_lines(error: BaseException) -> str:
     if isinstance(error, Error | AssertionError | TargetAnswered | InputError):
         return said or type(error).__name__
     return f"{type(error).__name__}: {said}"
+
+
+def explained(error: BaseException, home: Path) -> str:
+    """What an exception says, and at which line of a journey's directory where that is not told.
+
+    What Playwright raises names the locator it was about; a plain `assert` names nothing.
+    """
+    said = first_lines(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(home)]
+    if not own or isinstance(error, Error | TargetAnswered | InputError):
+        return said
+    if isinstance(error, AssertionError) and own[-1] is not frames[-1]:
+        return said
+    place = own[-1]
+    code = (place.line or "")[:_LONGEST_CODE]
+    return f"{said} ({Path(place.filename).relative_to(home)}:{place.lineno}: {code})"

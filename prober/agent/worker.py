@@ -35,7 +35,7 @@ from prober.agent.paint import Paint
 from prober.agent.propagation import propagation
 from prober.agent.recorder import Recorder, TargetAnswered
 from prober.agent.strain import Reading
-from prober.agent.trouble import first_lines, trouble_of
+from prober.agent.trouble import explained, first_lines, trouble_of
 from prober.agent.undo import Noting, Undo
 from prober.agent.verdict import Finding, Stage, Trouble
 from prober.agent.weight import Weight
@@ -284,7 +284,7 @@ class _Run:
         return Finding(
             stage=stage,
             trouble=trouble,
-            message=first_lines(error) if error else None,
+            message=explained(error, Path(self.order["file"]).parent) if error else None,
             step=self.recorder.step_name,
             asked_target=self.recorder.requests > 0,
             steps=len(self.recorder.steps),
