@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 
 import pytest
 
@@ -33,3 +34,16 @@ def test_a_chore_that_fails_stops_neither_the_others_nor_the_next_hour(
     assert done == 3
     assert "could not be kept, trying again in an hour: the disk is full" in caplog.text
     assert "PermissionError: evidence" in caplog.text
+
+
+def test_chores_have_one_thread_for_as_long_as_the_agent_lives() -> None:
+    by = list[int]()
+
+    def works() -> None:
+        by.append(threading.get_ident())
+        if len(by) == 6:
+            raise asyncio.CancelledError
+
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(hourly(lambda: (works, works), every_s=0))
+    assert len(set(by)) == 1
