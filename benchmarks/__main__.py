@@ -27,6 +27,7 @@ from benchmarks import (
     run,
     scale,
     soak,
+    stuck,
 )
 from benchmarks.contest import wait_for_quiet
 from benchmarks.report import Figure, Result, table, write
@@ -38,7 +39,7 @@ from prober.units import duration_ms, format_ms
 BENCHMARKS: Mapping[str, Callable[[Settings], list[Result]]] = {
     module.NAME: module.measure
     for module in (
-        *(run, overhead, evidence, memory, punctual, neighbour),
+        *(run, overhead, evidence, memory, punctual, neighbour, stuck),
         *(evaluate, pages, gate, scale, loaded, soak),
     )
 }
