@@ -12,6 +12,12 @@ from prober.variables import without_line_end
 SECRET_LENGTH = 6
 #: A private key is a few thousand; more than this is another file than was meant.
 LARGEST = 65_536
+_UNREAD = "its file cannot be read"
+
+
+def is_unread(what: str) -> bool:
+    """Whether a mistake is only that a secret's file cannot be read here."""
+    return what.startswith(_UNREAD)
 
 
 def of_file(path: Path) -> str:
@@ -26,7 +32,7 @@ def of_file(path: Path) -> str:
         with path.open("rb") as file:
             raw = file.read(LARGEST + 1)
     except OSError as error:
-        what = f"its file cannot be read ({error.strerror})"
+        what = f"{_UNREAD} ({error.strerror})"
         raise SecretUnreadable(what, "name a text file that this user may read") from None
     return usable(raw, "its file")
 

@@ -17,6 +17,7 @@ from prober.cli.findings import (
     of_contract,
     of_files,
     of_journeys,
+    of_unjudged,
     of_warning,
 )
 from prober.cli.where import JOURNEYS, REGIONS, Channels, Journeys, Regions
@@ -121,11 +122,22 @@ def _everything(journeys: Path, regions: Path, channels: Path | None) -> dict[st
         raise InputError(problems)
     periods = inputs.periods
     found = _findings(inputs, periods) | {"channels": told}
-    found["lints"] = lints = [_lint(each) for each in lint_all(inputs.contracts, periods)]
-    found["findings"] = of_journeys(journeys, inputs.regions)
+    said = [*lint_all(inputs.contracts, periods), *_misnamed(journeys, inputs)]
+    found["lints"] = lints = [_lint(each) for each in said]
+    found["findings"] = of_journeys(journeys, inputs.regions) + of_unjudged(journeys, inputs)
     doubts = [problem for region in inputs.regions for problem in _blind(region)]
     rows = [*map(of_contract, lints), *found["findings"], *map(of_warning, doubts)]
     return found | {"rows": rows + [of_warning(problem) for problem in told.pop("doubts")]}
+
+
+def _misnamed(journeys: Path, inputs: Inputs) -> Iterator[Found]:
+    """What contracts name and their journeys' code does not."""
+    from prober.lint.library import Library
+    from prober.lint.names import names
+    from prober.slo.lint import lint_names
+
+    library = Library(journeys, {})
+    return lint_names(inputs.contracts, lambda name: names(inputs.journey(name), library))
 
 
 def _channels(inputs: Inputs, path: Path | None) -> tuple[dict[str, Any], list[Problem]]:

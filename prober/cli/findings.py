@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prober.errors import InputError, Problem, Severity
+
+if TYPE_CHECKING:
+    from prober.cli.inputs import Inputs
 
 #: `file`, `line`, `column`, `rule`, `severity`, `message` and `mend`.
 Row = dict[str, Any]
@@ -43,6 +46,25 @@ def of_files(files: Sequence[Path], directory: Path) -> list[Row]:
         if path.suffix != ".py":
             rows += [_row(problem) for problem in _problems(path)]
     return sorted(rows, key=lambda row: (row["file"], row["line"], row["column"]))
+
+
+def of_unjudged(directory: Path, inputs: Inputs) -> list[Row]:
+    """That nobody judges a journey, for no contract of its directory is about it."""
+    judged = {contract.journey for contract in inputs.contracts}
+    return [
+        of_warning(
+            Problem(
+                str(directory / Path(journey.file).name),
+                journey.line,
+                "",
+                f"{journey.name} has no contract, so nobody judges it",
+                f"write {directory / journey.name}.slo.yaml",
+            )
+        )
+        | {"rule": "no_contract"}
+        for journey in inputs.journeys
+        if journey.name not in judged
+    ]
 
 
 def of_contract(lint: dict[str, Any]) -> Row:
@@ -92,6 +114,7 @@ def _problems(path: Path) -> Sequence[Problem]:
     from prober.config import load_region
     from prober.slo import format as contracts
     from prober.slo import policy_format
+    from prober.source import is_unread
     from prober.variables import is_unset
 
     if path.suffix != ".yaml" or path.name == "compose.yaml":
@@ -106,7 +129,9 @@ def _problems(path: Path) -> Sequence[Problem]:
             load_region(path)
     except InputError as error:
         # Where files are written and committed, nobody has the fleet's secrets.
-        return [problem for problem in error.problems if not is_unset(problem.what)]
+        return [
+            each for each in error.problems if not (is_unset(each.what) or is_unread(each.what))
+        ]
     return []
 
 

@@ -17,6 +17,12 @@ from prober.slo.format import check, load_contracts
 
 T = TypeVar("T")
 
+#: Of a directory without journeys: what, and the mend.
+_NONE = (
+    "no file here declares a journey",
+    "put @journey(…) on a function of a file whose name does not begin with _",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
@@ -40,6 +46,8 @@ class Inputs:
         for journey in self.journeys:
             if journey.name == name:
                 return journey
+        if not self.journeys:
+            raise ProberError(", ".join(_NONE))
         known = ", ".join(journey.name for journey in self.journeys)
         raise ProberError(f"there is no journey {name!r}, there are {known}")
 
@@ -63,7 +71,7 @@ def read_inputs(journeys: Path, regions: Path | None) -> Inputs:
         InputError: with every problem of every file.
     """
     problems: list[Problem] = []
-    found = _collect(problems, lambda: describe(journeys))
+    found = _collect(problems, lambda: _journeys(journeys))
     problems += devices.check(found)
     contracts = _collect(problems, lambda: load_contracts(journeys))
     places = _collect(problems, lambda: _regions(regions))
@@ -84,6 +92,15 @@ def read_region(regions: Path, name: str | None) -> Region:
         ProberError: there is no such region.
     """
     return Inputs((), (), _regions(regions)).region(name)
+
+
+def _journeys(directory: Path) -> list[Journey]:
+    """The journeys of a directory; an empty one may have none."""
+    found = describe(directory)
+    files = (path for kind in ("*.py", "*.slo.yaml") for path in directory.rglob(kind))
+    if not found and any(files):
+        raise InputError([Problem(str(directory), 0, "", *_NONE)])
+    return found
 
 
 def _regions(path: Path | None) -> tuple[Region, ...]:

@@ -6,19 +6,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from prober.document import did_you_mean
 from prober.errors import Severity
 from prober.slo.alert import length_ms, rules_of
-from prober.slo.contract import Contract, Correctness, Objective
+from prober.slo.contract import Contract, Correctness, Latency, Objective, Sli
 from prober.slo.plan import Finding, Plan, error, findings, warning
 from prober.slo.region import Mode
 from prober.slo.signoff import has_policy, standing
 from prober.slo.window import Rolling, Window
 from prober.units import HOUR_MS, format_ms
 from prober.variables import Place
+
+if TYPE_CHECKING:
+    from prober.lint.names import Names
 
 #: More objectives of one journey, or contracts of one owner, than anybody heeds.
 MAX_OBJECTIVES: Final = 2
@@ -58,6 +62,41 @@ def lint(contract: Contract, periods: Periods) -> tuple[Finding, ...]:
     for index, objective in enumerate(contract.objectives):
         found += _objective(contract, objective, index, periods)
     return tuple(dict.fromkeys(found))  # of a rule, several objectives may say the same
+
+
+def lint_names(contracts: Iterable[Contract], names: Callable[[str], Names]) -> Iterator[Found]:
+    """Steps and assertions that contracts name, and that no run can come to.
+
+    Args:
+        contracts: which.
+        names: what a journey's code names, by the journey's name.
+    """
+    for contract in contracts:
+        for index, objective in enumerate(contract.objectives):
+            at: Place = ("spec", "objectives", index, "sli")
+            for finding in _misnamed(contract.journey, objective.sli, at, names):
+                yield contract, finding
+
+
+def _misnamed(
+    journey: str, sli: Sli, at: Place, names: Callable[[str], Names]
+) -> Iterator[Finding]:
+    match sli:
+        case Latency(step=str(step)):
+            if mend := _nearest("step", step, names(journey).steps):
+                what = f"{journey} has no step {step!r}, so no run is ever good"
+                yield error("unknown_step", (*at, "latency", "step"), what, mend)
+        case Correctness(assertion):
+            if mend := _nearest("assertion", assertion, names(journey).assertions):
+                what = f"{journey} has no assertion {assertion!r}, so the state stays UNKNOWN"
+                yield error("unknown_assertion", (*at, "assertion"), what, mend)
+
+
+def _nearest(word: str, name: str, known: frozenset[str] | None) -> str | None:
+    """What to write instead of a name that is none of those; None: it is, or may be."""
+    if known is None or name in known:
+        return None
+    return did_you_mean(name, sorted(known)) if known else f'write with {word}("{name}"): in it'
 
 
 def plan_of(contract: Contract, objective: Objective, window: Window, periods: Periods) -> Plan:

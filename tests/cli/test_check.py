@@ -23,12 +23,16 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def check(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def prober(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [PROBER, "check", *arguments], cwd=place, capture_output=True, text=True, timeout=60
+        [PROBER, *arguments], cwd=place, capture_output=True, text=True, timeout=60
     )
     assert "Traceback" not in done.stdout + done.stderr
     return done
+
+
+def check(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return prober(place, "check", *arguments)
 
 
 @pytest.mark.parametrize(("of", "file"), [("contract", "slo"), ("region", "region")])
@@ -130,6 +134,110 @@ def test_what_cannot_work_is_in_the_json_too(place: Path) -> None:
             "mend": "write policy: seed-5",
         }
     ]
+
+
+def test_a_step_and_an_assertion_that_the_journey_does_not_have_are_told(place: Path) -> None:
+    for name, old, new in (
+        ("login", "step: sign in}", "step: signin}"),
+        ("checkout", "assertion: order-total", "assertion: order_total"),
+    ):
+        contract = place / "journeys" / f"{name}.slo.yaml"
+        assert old in contract.read_text()
+        contract.write_text(contract.read_text().replace(old, new))
+    done = check(place)
+    assert done.returncode == 2
+    assert done.stdout.startswith("3 journeys, 3 regions, 6 objectives: 2 must be mended\n")
+    assert done.stderr == (
+        "journeys/checkout.slo.yaml:16: spec.objectives[2].sli.assertion: checkout has no "
+        "assertion 'order_total', so the state stays UNKNOWN, did you mean order-total? "
+        "[unknown_assertion]\n"
+        "journeys/login.slo.yaml:15: spec.objectives[1].sli.latency.step: login has no step "
+        "'signin', so no run is ever good, did you mean sign in? [unknown_step]\n"
+    )
+    login = place / "journeys" / "login.py"
+    login.write_text(login.read_text() + "\n\ndef more(name: str) -> None:\n    step(name)\n")
+    assert "unknown_step" not in check(place).stderr, "a name that is computed may be that one"
+
+
+def test_a_step_of_a_page_object_is_the_journey_s(place: Path) -> None:
+    login = place / "journeys" / "login.py"
+    shared = 'from prober import step\n\n\ndef leave() -> None:\n    with step("leave"): pass\n'
+    (place / "journeys" / "_pages.py").write_text(shared)
+    contract = place / "journeys" / "login.slo.yaml"
+    contract.write_text(contract.read_text().replace("step: sign in}", "step: leave}"))
+    assert check(place).stderr.count("[unknown_step]") == 1
+    login.write_text(login.read_text().replace("from prober", "import _pages\nfrom prober", 1))
+    assert check(place).stderr == ""
+
+
+def test_a_journey_without_a_contract_is_a_warning(place: Path) -> None:
+    (place / "journeys" / "login.slo.yaml").unlink()
+    line = (place / "journeys" / "login.py").read_text().split("@journey")[0].count("\n") + 1
+    said = "login has no contract, so nobody judges it, write journeys/login.slo.yaml"
+    done = check(place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "all files load and fit together" in done.stdout
+    assert done.stdout.count("no_contract") == 1
+    assert f"  warning: journeys/login.py:{line}: no_contract: {said}\n" in done.stdout
+    gcc = check(place, "--format", "gcc").stdout
+    assert f"journeys/login.py:{line}:1: warning: {said} [no_contract]\n" in gcc
+    assert check(place, "--strict").returncode == 2
+    [found] = json.loads(check(place, "--json").stdout)["findings"]
+    assert (found["rule"], found["severity"], found["line"]) == ("no_contract", "warning", line)
+
+
+def test_without_any_contract_every_journey_is_warned_of(place: Path) -> None:
+    for contract in (place / "journeys").glob("*.slo.yaml"):
+        contract.unlink()
+    done = check(place)
+    assert (done.returncode, done.stdout.count("no_contract")) == (0, 3)
+
+
+NOBODY = (
+    "no file here declares a journey, "
+    "put @journey(…) on a function of a file whose name does not begin with _\n"
+)
+
+
+@pytest.mark.parametrize("file", ["_login.py", "login.py", "conftest.py", "shop/login.py"])
+def test_files_of_which_none_declares_a_journey_are_an_error(place: Path, file: str) -> None:
+    text = (place / "journeys" / "login.py").read_text()
+    shutil.rmtree(place / "journeys")
+    written = place / "journeys" / file
+    written.parent.mkdir(parents=True)
+    written.write_text(text.replace("@journey", "# @journey") if file == "login.py" else text)
+    done = check(place)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"journeys: {NOBODY}")
+
+
+def test_contracts_alone_are_no_journeys(place: Path) -> None:
+    for file in (place / "journeys").glob("*.py"):
+        file.unlink()
+    done = check(place)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"journeys: {NOBODY}")
+
+
+def test_a_file_that_does_not_load_is_not_said_to_declare_nothing(place: Path) -> None:
+    for file in (place / "journeys").glob("*.py"):
+        file.write_text("1 +\n")
+    done = check(place)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 3)
+    assert "declares" not in done.stderr
+
+
+def test_an_empty_directory_has_no_journeys_and_none_by_a_name(place: Path) -> None:
+    shutil.rmtree(place / "journeys")
+    (place / "journeys").mkdir()
+    done = check(place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("0 journeys, 3 regions, 0 objectives: all files load")
+    for verb in ("run", "mutate"):
+        said = prober(place, verb, "login")
+        assert (said.returncode, said.stderr) == (2, f"prober: {NOBODY}")
+        (place / "journeys" / "_login.py").touch()
+        said = prober(place, verb, "login")
+        assert (said.returncode, said.stderr) == (2, f"journeys: {NOBODY}")
+        (place / "journeys" / "_login.py").unlink()
 
 
 def test_a_journey_that_no_region_runs_is_said(place: Path) -> None:

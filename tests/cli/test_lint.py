@@ -132,7 +132,8 @@ def test_contracts_and_regions_are_read_alone_and_need_no_variables(tmp_path: Pa
     region = tmp_path / "regions" / "here.yaml"
     region.parent.mkdir()
     region.write_text(
-        "region: here\nbase_url: https://shop.example\nsecrets: {shop_user: '${NOT_HERE}'}\n"
+        "region: here\nbase_url: https://shop.example\n"
+        "secrets: {shop_user: '${NOT_HERE}', shop_password: {file: /run/secrets/not-here}}\n"
     )
     assert check(tmp_path, "login.slo.yaml", "regions/here.yaml").returncode == 0
     region.write_text(region.read_text().replace("secrets", "secretz"))

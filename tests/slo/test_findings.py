@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from prober.slo.lint import lint, lint_all
-from tests.slo.test_lint import REGIONS, contract
+from prober.lint.names import Names
+from prober.slo.lint import lint, lint_all, lint_names
+from tests.slo.test_lint import REGIONS, SPEAKING, contract
 
 #: Keys that are added, what is replaced by what, and everything that is said then.
 FINDINGS = [
@@ -253,3 +254,37 @@ def test_a_journey_that_runs_nowhere_is_told_with_the_mend() -> None:
     assert finding.message == (
         "no region runs login, so the state stays UNKNOWN, add the journey to `only` of a region"
     )
+
+
+@pytest.mark.parametrize(
+    ("known", "step", "assertion"),
+    [
+        (
+            Names(frozenset({"sign-in"}), frozenset({"order_total"})),
+            "did you mean sign-in?",
+            "did you mean order_total?",
+        ),
+        (
+            Names(frozenset({"pay", "browse"}), frozenset({"name", "cart"})),
+            "write one of browse, pay",
+            "write one of cart, name",
+        ),
+        (
+            Names(frozenset(), frozenset()),
+            'write with step("sign in"): in it',
+            'write with assertion("order-total"): in it',
+        ),
+    ],
+)
+def test_a_name_that_is_not_the_journey_s_is_told_with_the_nearest(
+    known: Names, step: str, assertion: str
+) -> None:
+    said = [
+        f"{finding.severity} {finding.code}: {finding.message}"
+        for _, finding in lint_names([SPEAKING], {"login": known}.__getitem__)
+    ]
+    assert said == [
+        f"error unknown_step: login has no step 'sign in', so no run is ever good, {step}",
+        "error unknown_assertion: login has no assertion 'order-total', so the state stays "
+        f"UNKNOWN, {assertion}",
+    ]

@@ -7,9 +7,10 @@ import re
 import pytest
 
 from prober.errors import Severity
+from prober.lint.names import Names
 from prober.slo.contract import Contract
 from prober.slo.format import load, load_contracts, parse
-from prober.slo.lint import Periods, judged_in, lint, lint_all
+from prober.slo.lint import Periods, judged_in, lint, lint_all, lint_names
 from prober.slo.plan import Finding
 from tests.conftest import ROOT
 
@@ -338,3 +339,38 @@ def test_every_code_is_documented_with_its_severity() -> None:
 def test_the_example_that_is_signed_is_in_force() -> None:
     findings = lint(load(ROOT / "journeys" / "checkout.slo.yaml"), REGIONS)
     assert "draft" not in {finding.code for finding in findings}
+
+
+_OBJECTIVES = """\
+- {name: quick, sli: {latency: {threshold: 3s, step: sign in}}, target: "99%"}
+    - {name: right, sli: {assertion: order-total}, target: "99%"}
+    - {name: whole, sli: {latency: {threshold: 3s}}, target: "99%"}"""
+#: Speaks of a step and of an assertion.
+SPEAKING = contract(old='- {name: availability, sli: success, target: "99.5%"}', new=_OBJECTIVES)
+
+
+def misnamed(known: Names) -> list[tuple[str, str]]:
+    """What is found in a contract that speaks of both, and where."""
+    return [
+        (finding.code, f"{problem.path}:{problem.line}")
+        for of, finding in lint_names([contract(), SPEAKING], {"login": known}.__getitem__)
+        for problem in [of.source.problem(finding.place, finding.what, finding.mend)]
+    ]
+
+
+def test_a_contract_speaks_of_steps_and_assertions_that_are_there() -> None:
+    there = Names(frozenset({"sign in", "pay"}), frozenset({"order-total"}))
+    assert misnamed(there) == []
+    assert misnamed(Names(None, None)) == [], "what cannot be told is not told"
+    step = ("unknown_step", "spec.objectives[0].sli.latency.step:9")
+    assertion = ("unknown_assertion", "spec.objectives[1].sli.assertion:10")
+    assert misnamed(Names(frozenset({"signin"}), there.assertions)) == [step]
+    assert misnamed(Names(there.steps, frozenset({"order_total"}))) == [assertion]
+    assert misnamed(Names(frozenset(), frozenset())) == [step, assertion]
+
+
+def test_of_a_contract_that_names_nothing_nobody_is_asked() -> None:
+    def nobody(journey: str) -> Names:
+        raise AssertionError(journey)
+
+    assert list(lint_names([contract()], nobody)) == []
