@@ -70,7 +70,8 @@ def discover(directory: Path) -> list[Declaration]:
         try:
             found += load(path)
         except InputError as error:
-            problems += error.problems
+            known = {_mistake(problem) for problem in problems}
+            problems += (each for each in error.problems if _mistake(each) not in known)
     problems += _duplicates(found)
     if problems:
         raise InputError(problems)
@@ -136,16 +137,37 @@ def _duplicates(found: Iterable[Declaration]) -> Iterator[Problem]:
 
 
 def _problem(path: Path, error: BaseException) -> Problem:
-    """Where in the author's file an import went wrong: the deepest line of theirs."""
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    line = (error.lineno or 0) if isinstance(error, SyntaxError) else (lines or [0])[-1]
-    return Problem(str(path), line or 0, "", *_words(error))
+    """What went wrong in an import, and where: a page object is named with who imports it."""
+    file, line = _place(path, error)
+    what, mend = _words(error, file)
+    importer = "" if file == str(path) else f", for {path} imports it"
+    return Problem(file, line, "", what, f"{mend}{importer}")
 
 
-def _words(error: BaseException) -> tuple[str, str]:
-    """What went wrong in an import, and the mend, for people."""
+def _mistake(problem: Problem) -> tuple[str, int, str]:
+    """The same for all journeys that import the file."""
+    return problem.file, problem.line, problem.what
+
+
+def _place(path: Path, error: BaseException) -> tuple[str, int]:
+    """The deepest line of the author's own that an import came to, and its file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [(str(path), 0), *((frame.filename, frame.lineno or 0) for frame in frames)]
+    if isinstance(error, SyntaxError) and error.filename:
+        places.append((error.filename, error.lineno or 0))
+    return [place for place in places if _is_authors(Path(place[0]), path.parent)][-1]
+
+
+def _is_authors(file: Path, directory: Path) -> bool:
+    """Whether a file is a journey or its page object, and no library installed below them."""
+    below = file.is_relative_to(directory)
+    return below and "site-packages" not in file.relative_to(directory).parts
+
+
+def _words(error: BaseException, file: str) -> tuple[str, str]:
+    """What went wrong in an import, and the mend, for people; the file is where it did."""
     text = str(error).split("\n")[0]
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and error.filename == file:
         return f"is not Python: {error.msg}", "mend this line or the one above it"
     if isinstance(error, SecretMissing):
         return "a secret is read while the file is loaded", "call secret() inside the journey"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,6 +13,7 @@ from prober.units import duration_ms
 
 #: Of a viewport's side, in CSS pixels.
 _MOST_PIXELS: Final = 10_000
+_VIEWPORT = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _RATE = re.compile(r"([1-9][0-9]{0,5}) ?(kbit|Mbit)/s")
 _BYTES: Final = {"kbit": 125, "Mbit": 125_000}
@@ -69,7 +71,9 @@ class Emulation:
         Raises:
             ValueError: a value cannot be, with the mend.
         """
-        if locale is not None and not _LOCALE.fullmatch(locale):
+        if device is not None and not isinstance(device, str):
+            raise ValueError(f"device {device!r} is none, write a name of Playwright's list")
+        if locale is not None and not _found(_LOCALE, locale):
             raise ValueError(f"locale {locale!r} is not one, write one such as en-US")
         if timezone is not None:
             _check_timezone(timezone)
@@ -98,28 +102,34 @@ class Emulation:
 PLAIN: Final = Emulation()
 
 
-def _viewport(text: str) -> tuple[int, int]:
-    sides = [int(side) for side in text.split("x") if side.isdecimal()]
-    if len(sides) != 2 or text.count("x") != 1 or not all(0 < s <= _MOST_PIXELS for s in sides):
-        raise ValueError(f"viewport {text!r} is none, write width x height such as '390x844'")
-    return sides[0], sides[1]
+def _found(pattern: re.Pattern[str], given: object) -> re.Match[str] | None:
+    """What an author gave, where it is a text of that form."""
+    return pattern.fullmatch(given) if isinstance(given, str) else None
 
 
-def _check_timezone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        wrong = f"timezone {name!r} is not known, write one such as Europe/Berlin"
-        raise ValueError(wrong) from None
+def _viewport(given: object) -> tuple[int, int]:
+    found = _found(_VIEWPORT, given)
+    width, height = map(int, found.groups()) if found else (0, 0)
+    if not (0 < width <= _MOST_PIXELS and 0 < height <= _MOST_PIXELS):
+        raise ValueError(f"viewport {given!r} is none, write width x height such as '390x844'")
+    return width, height
 
 
-def _network(wanted: str | Mapping[str, str]) -> Network:
-    if isinstance(wanted, str):
-        if wanted not in NETWORKS:
-            raise ValueError(f"network {wanted!r} is not known, {_SUCH}")
+def _check_timezone(given: object) -> None:
+    with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+        if isinstance(given, str) and ZoneInfo(given):
+            return
+    raise ValueError(f"timezone {given!r} is not known, write one such as Europe/Berlin")
+
+
+def _network(wanted: object) -> Network:
+    if isinstance(wanted, str) and wanted in NETWORKS:
         return NETWORKS[wanted]
+    if not isinstance(wanted, Mapping):
+        raise ValueError(f"network {wanted!r} is not known, {_SUCH}")
     if set(wanted) != {"latency", "down", "up"}:
-        raise ValueError(f"network has {', '.join(sorted(wanted)) or 'nothing'}, {_SUCH}")
+        has = ", ".join(sorted(map(str, wanted))) or "nothing"
+        raise ValueError(f"network has {has}, {_SUCH}")
     try:
         latency_ms = duration_ms(wanted["latency"])
     except ValueError as error:
@@ -135,8 +145,8 @@ _SUCH = (
 )
 
 
-def _rate(way: str, text: str) -> int:
+def _rate(way: str, given: object) -> int:
     """Bytes a second."""
-    if not (found := _RATE.fullmatch(text)):
-        raise ValueError(f"network {way} {text!r} is not a rate, write one such as '1600 kbit/s'")
+    if not (found := _found(_RATE, given)):
+        raise ValueError(f"network {way} {given!r} is not a rate, write one such as '1600 kbit/s'")
     return int(found[1]) * _BYTES[found[2]]

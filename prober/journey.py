@@ -138,11 +138,24 @@ def acting() -> Stage | None:
 def step(name: str, *, status: Statuses = None) -> AbstractContextManager[None]:
     """Name and time a part of the journey.
 
+    A name or status that is none raises ValueError, outside of a run too.
+
     Args:
         name: what the user does, in a few words; a metric attribute.
         status: replies of 400 and more that are meant: `404`, `{401, 403}` or `"any"`.
     """
-    return _stage.step(name, status) if _stage else nullcontext()
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"{name!r} is not a step's name, write what the user does in a few words")
+    accepted = status if status in (None, "any") else _several(status)
+    return _stage.step(name, accepted) if _stage else nullcontext()
+
+
+def _several(status: Any) -> tuple[int, ...]:
+    """The statuses that a step was given, one by one; ValueError where one is none."""
+    given = tuple(status) if isinstance(status, Iterable) else (status,)
+    if isinstance(status, str) or not all(isinstance(s, int) and 100 <= s <= 599 for s in given):
+        raise ValueError(f"status {status!r} is none, write 404, {{401, 403}} or 'any'")
+    return given
 
 
 def assertion(name: str) -> AbstractContextManager[None]:
@@ -157,7 +170,7 @@ def assertion(name: str) -> AbstractContextManager[None]:
     Raises:
         ValueError: the name is not one.
     """
-    if not _LABEL.fullmatch(name):
+    if not isinstance(name, str) or not _LABEL.fullmatch(name):
         raise ValueError(f"{name!r} is not an assertion's name, use a-z, 0-9 and -")
     return _stage.assertion(name) if _stage else nullcontext()
 
@@ -263,10 +276,8 @@ def _declare(body: Body, more: dict[str, Any], *options: Any) -> Body:
     # The function may come from another file, such as a test's; who decorates it declares it.
     file = sys._getframe(2).f_code.co_filename
     definition = replace(_define(body, *options), file=file, **more)
-    for names, noun in (
-        (definition.secrets, "a secret's name"),
-        (definition.accounts, "a name of accounts"),
-    ):
+    nouns = {"a secret's name": definition.secrets, "a name of accounts": definition.accounts}
+    for noun, names in nouns.items():
         if wrong := [each for each in names if not _NAME.fullmatch(each)]:
             raise ValueError(f"{wrong[0]!r} is not {noun}, use a-z, 0-9 and _")
     if definition.emulation != PLAIN and not definition.needs_browser:
@@ -294,7 +305,7 @@ def _define(
 ) -> Journey:
     label = name or body.__name__.removeprefix("test_")
     every_ms, timeout_ms = _span_ms("every", every), _span_ms("timeout", timeout)
-    if not _NAME.fullmatch(label):
+    if not isinstance(label, str) or not _NAME.fullmatch(label):
         raise ValueError(f"{label!r} is not a journey name, use a-z, 0-9 and _")
     if timeout_ms >= every_ms:
         raise ValueError(
@@ -303,7 +314,6 @@ def _define(
         )
     if browser not in BROWSERS:
         raise ValueError(f"browser {browser!r} is not known, write one of {', '.join(BROWSERS)}")
-    parameters = _parameters(body)
     return Journey(
         name=label,
         file=body.__code__.co_filename,
@@ -313,7 +323,7 @@ def _define(
         max_duration_ms=None if max_duration is None else _span_ms("max_duration", max_duration),
         secrets=(),
         browser=browser,
-        parameters=parameters,
+        parameters=_parameters(body),
         summary=_summary(body),
         hash=hashlib.sha256(Path(body.__code__.co_filename).read_bytes()).hexdigest()[:16],
     )
@@ -385,5 +395,4 @@ def _span_ms(argument: str, text: str) -> int:
 
 def _summary(body: Callable[..., object]) -> str:
     """The first line of the function's docstring, or of its file's."""
-    text = body.__doc__ or body.__globals__.get("__doc__") or ""
-    return inspect.cleandoc(text).split("\n")[0]
+    return inspect.cleandoc(body.__doc__ or body.__globals__.get("__doc__") or "").split("\n")[0]

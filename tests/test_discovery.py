@@ -98,6 +98,73 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     assert len(caught.value.problems) == 2
 
 
+@pytest.mark.parametrize(
+    ("code", "what", "mend"),
+    [
+        (
+            "\n\n\ndef see(:\n",
+            "is not Python: invalid syntax",
+            "mend this line or the one above it",
+        ),
+        (
+            "\n\n\nnope\n",
+            "NameError: name 'nope' is not defined",
+            "mend it so that the file can be imported",
+        ),
+    ],
+)
+def test_a_broken_page_object_is_told_at_its_own_line_once(
+    tmp_path: Path, code: str, what: str, mend: str
+) -> None:
+    other = "from _calendars import see\n" + BUY.replace("buy", "sell")
+    write(tmp_path, buy="from _calendars import see\n" + BUY, sell=other, _calendars=code)
+    with pytest.raises(InputError) as caught:
+        describe(tmp_path)
+    importer = f"{tmp_path / 'buy.py'} imports it"
+    assert str(caught.value) == f"{tmp_path / '_calendars.py'}:4: {what}, {mend}, for {importer}"
+
+
+def test_a_journey_that_another_imports_is_told_once(tmp_path: Path) -> None:
+    write(tmp_path, buy="\n1 +\n", sell="from buy import helper\n" + BUY)
+    with pytest.raises(InputError) as caught:
+        describe(tmp_path)
+    [problem] = caught.value.problems
+    assert str(problem).startswith(f"{tmp_path / 'buy.py'}:2: is not Python: ")
+
+
+def test_what_a_page_object_refuses_differently_is_told_each_time(tmp_path: Path) -> None:
+    code = "def only(name):\n    raise ValueError(f'no {name}')\n"
+    calls = {name: f"from _only import only\nonly('{name}')\n" for name in ("one", "two")}
+    write(tmp_path, _only=code, **calls)
+    with pytest.raises(InputError) as caught:
+        discover(tmp_path)
+    assert [(Path(each.file).name, each.line, each.what) for each in caught.value.problems] == [
+        ("_only.py", 2, "ValueError: no one"),
+        ("_only.py", 2, "ValueError: no two"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import json\njson.loads('no')", "JSONDecodeError: "),
+        ("import ast\nast.literal_eval('1 +')", "SyntaxError: invalid syntax (<unknown>, line 1)"),
+        ("import site_library\nsite_library.read('no')", "KeyError: 'no'"),
+    ],
+)
+def test_what_a_library_raises_is_told_at_the_line_that_calls_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
+) -> None:
+    library = tmp_path / ".venv" / "lib" / "site-packages"
+    library.mkdir(parents=True)
+    write(library, site_library="def read(name):\n    return {}[name]\n")
+    monkeypatch.syspath_prepend(library)
+    write(tmp_path, buy=code)
+    with pytest.raises(InputError) as caught:
+        discover(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path / 'buy.py'}:2: {said}")
+
+
 def test_every_plain_assert_is_counted_where_it_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

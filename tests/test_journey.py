@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from http import HTTPStatus
 from typing import Any
 
 import pyotp
@@ -58,6 +60,21 @@ def test_a_definition_travels_with_what_its_browser_passes_itself_off_as() -> No
         ({"viewport": "390"}, "viewport '390' is none, write width x height such as '390x844'"),
         ({"viewport": "0x844"}, "viewport '0x844' is none"),
         ({"viewport": "390xx844"}, "viewport '390xx844' is none"),
+        ({"viewport": "10001x844"}, "viewport '10001x844' is none"),
+        (
+            {"viewport": (390, 844)},
+            "viewport (390, 844) is none, write width x height such as '390x844'",
+        ),
+        ({"viewport": {"width": 390, "height": 844}}, "viewport {'width': 390, 'height': 844} is"),
+        ({"device": ["Pixel 7"]}, "device ['Pixel 7'] is none, write a name of Playwright's list"),
+        ({"locale": 49}, "locale 49 is not one, write one such as en-US"),
+        ({"timezone": ["UTC"]}, "timezone ['UTC'] is not known, write one such as Europe/Berlin"),
+        ({"network": 3}, "network 3 is not known, write one of 3g, slow-4g, fast-4g, or"),
+        ({"network": {3: "g", "4": "g"}}, "network has 3, 4, write one of 3g"),
+        (
+            {"network": {"latency": "1s", "down": 1600, "up": "1 kbit/s"}},
+            "network down 1600 is not a rate, write one such as '1600 kbit/s'",
+        ),
         ({"locale": "German"}, "locale 'German' is not one, write one such as en-US"),
         ({"timezone": "Mars"}, "timezone 'Mars' is not known, write one such as Europe/Berlin"),
         ({"timezone": "../x"}, "timezone '../x' is not known"),
@@ -103,6 +120,7 @@ def test_a_test_becomes_a_journey_of_its_own_name() -> None:
         ({"every": "-1m"}, "every"),
         ({"max_duration": "fast"}, "max_duration"),
         ({"name": "Check out"}, "not a journey name"),
+        ({"name": 5}, "5 is not a journey name"),
         ({"secrets": "key"}, r"write a list: secrets=\['key'\]"),
         ({"secrets": ["No Name"]}, "not a secret's name"),
         ({"browser": "firefox"}, "write one of headless-shell, chromium"),
@@ -144,8 +162,60 @@ def test_outside_a_run_the_words_are_harmless(monkeypatch: pytest.MonkeyPatch) -
     assert secret("shop_key") == "value"
 
 
-@pytest.mark.parametrize("name", ["", "Order Total", "order_total", "-total", "x" * 64])
-def test_an_assertion_is_named_so_that_a_contract_can_name_it(name: str) -> None:
+@pytest.fixture(params=["as a run", "by pytest"])
+def stage(request: pytest.FixtureRequest) -> Iterator[Recorder]:
+    """What a step acts on, where it acts at all."""
+    recorder = Recorder(lambda event: None, {}, ["shop.example"])
+    with on_stage(recorder) if request.param == "as a run" else nullcontext():
+        yield recorder
+
+
+@pytest.mark.usefixtures("stage")
+@pytest.mark.parametrize("name", ["", " \n", None, 5, ["pay"]])
+def test_a_step_has_a_name(name: Any) -> None:
+    said = f"{name!r} is not a step's name, write what the user does in a few words"
+    with pytest.raises(ValueError, match=re.escape(said)):
+        step(name)
+
+
+@pytest.mark.usefixtures("stage")
+@pytest.mark.parametrize(
+    "status", ["404", "4xx", "", "Any", {"404"}, {404, "any"}, 40, 600, 404.0, True, [[404]]]
+)
+def test_a_step_accepts_nothing_that_is_no_status(status: Any) -> None:
+    said = f"status {status!r} is none, write 404, {{401, 403}} or 'any'"
+    with pytest.raises(ValueError, match=re.escape(said)):
+        step("pay", status=status)
+
+
+@pytest.mark.parametrize(
+    ("status", "accepted"),
+    [
+        (None, []),
+        (404, [404]),
+        (HTTPStatus.NOT_FOUND, [404]),
+        ({401, 404}, [401, 404]),
+        ([401, 404], [401, 404]),
+        ((404,), [404]),
+        (range(400, 500), [401, 404]),
+        ((each for each in (401, 404)), [401, 404]),
+        ((), []),
+        ("any", [401, 404, 503]),
+    ],
+)
+def test_a_step_accepts_one_status_several_or_every_one(status: Any, accepted: list[int]) -> None:
+    recorder = Recorder(lambda event: None, {}, ["shop.example"])
+    refused = []
+    with on_stage(recorder), step("pay", status=status):
+        for each in (401, 404, 503):
+            recorder.replied("https://shop.example/", each, decisive=True)
+            refused += [each] if recorder.refused else []
+            recorder.refused = None
+    assert refused == [each for each in (401, 404, 503) if each not in accepted]
+
+
+@pytest.mark.parametrize("name", ["", "Order Total", "order_total", "-total", "x" * 64, 5])
+def test_an_assertion_is_named_so_that_a_contract_can_name_it(name: Any) -> None:
     with pytest.raises(ValueError, match="not an assertion's name, use a-z, 0-9 and -"):
         assertion(name)
 

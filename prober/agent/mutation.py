@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -97,16 +97,24 @@ def _unlike(place: Place, other: Place) -> str:
 def chosen(
     found: Iterable[Mutation],
     only: Iterable[Kind] = (),
-    skip: Iterable[str] = (),
+    skip: Sequence[str] = (),
     limit: int | None = None,
+    shown: Callable[[str], str] = str,
 ) -> list[Mutation]:
-    """Those of some kinds, none whose name fits a pattern, and so many of all kinds in turn."""
+    """Those of some kinds, none whose name fits a pattern, and so many of all kinds in turn.
+
+    Args:
+        found: all there are.
+        only: kinds; none is all of them.
+        skip: patterns of names, or names as they are shown.
+        limit: how many at most.
+        shown: makes of a name what is shown of it.
+    """
     kinds = frozenset(only) or frozenset(Kind)
-    skipped = tuple(skip)
     left = [
         each
         for each in found
-        if each.kind in kinds and not any(fnmatchcase(each.name, pattern) for pattern in skipped)
+        if each.kind in kinds and not any(_fits(each, pattern, shown) for pattern in skip)
     ]
     if limit is None or limit >= len(left):
         return left
@@ -116,6 +124,18 @@ def chosen(
         ranks[each.kind] = ranks.get(each.kind, -1) + 1
         turns.append((ranks[each.kind], index))
     return [left[index] for index in sorted(index for _, index in sorted(turns)[:limit])]
+
+
+def unfitting(
+    found: Sequence[Mutation], skip: Iterable[str], shown: Callable[[str], str] = str
+) -> list[str]:
+    """The patterns that no name fits, of all kinds."""
+    return [each for each in skip if not any(_fits(known, each, shown) for known in found)]
+
+
+def _fits(mutation: Mutation, pattern: str, shown: Callable[[str], str]) -> bool:
+    """Whether a name fits a pattern, or is shown so: `[a secret's name]` is a pattern, too."""
+    return fnmatchcase(mutation.name, pattern) or pattern == shown(mutation.name)
 
 
 def _of_place(place: Place, headings: Sequence[Place]) -> Iterator[Mutation]:

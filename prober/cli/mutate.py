@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prober.agent.mutation import SURVEY, Kind, Mutation, chosen, mutations
+from prober.agent.mutation import SURVEY, Kind, Mutation, chosen, mutations, unfitting
 from prober.cli.run import EXIT
 from prober.cli.trials import Standing, Trial, conclude, judge, line, plain, whole
 from prober.cli.where import JOURNEYS, REGIONS, Journeys, Regions
@@ -43,7 +44,7 @@ def command(
     ] = None,
     skip: Annotated[
         list[str] | None,
-        typer.Option(help="None whose name fits this pattern; may be repeated."),
+        typer.Option(help="None whose name is this or fits this pattern; may be repeated."),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many, of all kinds in turn.")
@@ -135,10 +136,11 @@ class _Session:
             self._redacted = pool.vault.redactor.text
             began = time.monotonic()
             known = mutations(await self._survey(pool))
-            tried = chosen(known, only, skip, limit)
+            tried = chosen(known, only, skip, limit, self._redacted)
             self._known = len(known)
             if not self._passes:
                 return
+            self._doubt(unfitting(known, skip, self._redacted))
             self._announce(tried, time.monotonic() - began + self._patience_s / 2)
             for mutation in tried:
                 if not await self._try(pool, mutation):
@@ -171,6 +173,12 @@ class _Session:
         self._plain = await play(pool, order, hear)
         show.end(self._plain, self._settings.around.evidence)
         return places
+
+    def _doubt(self, patterns: Sequence[str]) -> None:
+        """Say of what was to be skipped that there is none of it."""
+        for pattern in patterns:
+            said = f"--skip {pattern!r} fits no mutation, write a name as it is shown, or 'slow *'"
+            print(self._redacted(said), file=sys.stderr)
 
     def _announce(self, tried: Sequence[Mutation], one_s: float) -> None:
         of = f" of {self._known}" if len(tried) < self._known else ""

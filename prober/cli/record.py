@@ -62,17 +62,18 @@ def command(
 
     wanted = _emulation(device, viewport, lang, timezone)
     label = name or _label(url, script)
-    scaffold.refuse(label)
+    _refuse(label, given=bool(name))
     code, contract = scaffold.files(into, label)
     scaffold.refuse_existing((code, contract))
     given = None if script is None else _read(script)
     site = _site(region, url, given)
     recording = given or _record(url, site, wanted)
+    elsewhere = _elsewhere(recording, site, url)
     recorded = _convert(recording, label, site, url, wanted)
     files = {code: tidy(recorded.text, code), contract: scaffold.contract(label)} | site.first
     scaffold.write(files)
     found = _found(label, recorded, site, [str(path) for path in files], into)
-    found["notes"] += _elsewhere(recording, site, url)
+    found["notes"] += elsewhere
     print(dumps(found, indent=2) if json else _text(found, site))
 
 
@@ -103,10 +104,29 @@ def _emulation(
 def _label(url: str | None, script: str | None) -> str:
     """A name for a journey that was given none."""
     if script not in (None, _STANDARD_INPUT):
-        said = Path(str(script)).stem.removeprefix("test_")
-    else:
-        said = urlsplit(url or "").path.rstrip("/").rpartition("/")[2]
-    return re.sub(r"[^a-z0-9]+", "_", said.lower()).strip("_") or _UNNAMED
+        return _as_name(Path(str(script)).stem.removeprefix("test_")) or _UNNAMED
+    parts = map(_as_name, reversed(_path(url or "").split("/")))
+    return next((part for part in parts if part[:1].isalpha()), _UNNAMED)  # others are numbers
+
+
+def _as_name(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+
+
+def _path(url: str) -> str:
+    """Of an address; nothing of one that is none, which is refused later on."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
+
+
+def _refuse(label: str, *, given: bool) -> None:
+    """Turn down a name that cannot be; one that nobody gave with the option that gives one."""
+    try:
+        scaffold.refuse(label)
+    except ProberError as error:
+        raise ProberError(str(error) if given else f"{error}: give one by --name") from None
 
 
 def _read(script: str) -> Script:
@@ -227,13 +247,17 @@ def _origins(site: _Site, url: str | None) -> set[str]:
 
 def _elsewhere(script: Script, site: _Site, url: str | None) -> list[str]:
     """That a script was recorded at another host than the region's."""
-    begin = script.begins_at
-    if not begin.startswith(("http://", "https://")) or _origin(begin) in _origins(site, url):
+    if not script.begins_at.startswith(("http://", "https://")):
+        return []
+    try:
+        origin = _origin(script.begins_at)
+    except ProberError as error:
+        raise ProberError(f"{script.source.name}: where it begins: {error}") from None
+    if origin in _origins(site, url):
         return []
     return [
-        f"the recording begins at {_origin(begin)} and {site.file} has the site at "
-        f"{site.region.base_url}: if they are the same, say so: "
-        f"prober record {_origin(begin)} --from FILE"
+        f"the recording begins at {origin} and {site.file} has the site at "
+        f"{site.region.base_url}: if they are the same, say so: prober record {origin} --from FILE"
     ]
 
 

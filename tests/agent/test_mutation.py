@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prober.agent.mutation import OF_REQUESTS, Kind, Mutation, chosen, masked, mutations
+from prober.agent.mutation import OF_REQUESTS, Kind, Mutation, chosen, masked, mutations, unfitting
 
 HEADING = 'get_by_role("heading", name="Thank you")'
 
@@ -149,6 +149,31 @@ def test_only_some_kinds_are_chosen() -> None:
 def test_a_pattern_leaves_some_out() -> None:
     left = chosen(all_kinds(), skip=["* POST /pay", "text *"])
     assert [each.name for each in left] == [f"removed {HEADING} on /paid"]
+
+
+def redacted(name: str) -> str:
+    return name.replace("ada", "[shop_user]")
+
+
+def test_a_name_as_it_is_shown_leaves_out_what_it_is_shown_for() -> None:
+    own = mutations([request(path="/ada/"), request(path="/cart/")])
+    shown = ["abort POST /[shop_user]/", "slow POST /[shop_user]/"]
+    left = [each.name for each in chosen(own, skip=shown, shown=redacted)]
+    assert left == [
+        "error POST /ada/", "blank POST /ada/", "abort POST /cart/", "error POST /cart/",
+        "blank POST /cart/", "slow POST /cart/",
+    ]  # fmt: skip
+    assert unfitting(own, shown, redacted) == []
+
+
+def test_the_name_of_a_field_in_lists_is_a_pattern_of_it() -> None:
+    found = mutations([field("a[].b[].c", "other")])
+    assert chosen(found, skip=["removed a[].b[].c of GET /api"]) == []
+
+
+def test_patterns_that_no_name_fits_are_known() -> None:
+    skip = ["slow *", "eror *", "text get_by_text(*", "* POST /pay"]
+    assert unfitting(all_kinds(), skip) == ["eror *", "text get_by_text(*"]
 
 
 def test_a_limit_takes_of_every_kind_in_turn_and_keeps_the_order() -> None:

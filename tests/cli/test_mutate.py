@@ -184,9 +184,12 @@ def test_a_journey_that_fails_by_itself_is_not_broken_further(prober: Run, shop:
 
 @pytest.mark.usefixtures("examples")
 def test_nothing_can_be_said_when_nothing_is_tried(prober: Run) -> None:
-    done = prober("account_api", "--skip", "*")
+    done = prober("account_api", "--skip", "*", "--skip", "eror *")
     assert done.returncode == 3
     assert "0 of 0 noticed" in done.stdout
+    assert done.stderr == (
+        "--skip 'eror *' fits no mutation, write a name as it is shown, or 'slow *'\n"
+    )
 
 
 @pytest.mark.usefixtures("examples")

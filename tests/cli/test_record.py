@@ -132,6 +132,34 @@ def test_a_script_of_another_host_is_doubted_until_it_is_said_to_be_the_site(
     assert 'page.goto("/cart")' in (tmp_path / "journeys" / "two.py").read_text()
 
 
+def test_a_script_whose_address_holds_a_password_is_refused_before_anything_is_written(
+    prober: Prober, tmp_path: Path
+) -> None:
+    region(tmp_path, SITE)
+    address = SITE.replace("://", f"://ada:{PASSWORD}@")
+    said = prober("record", "--from", script(tmp_path, f'page.goto("{address}/cart")'))
+    assert said.returncode == 2, said.stdout
+    assert said.stderr == (
+        "prober: test_buy.py: where it begins: the address holds a user name, "
+        "give it by secrets or headers\n"
+    )
+    assert not (tmp_path / "journeys").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("/products/42", "products"), ("/42/", "recorded"), ("/our-shop/?page=2", "our_shop")],
+)
+def test_a_journey_is_named_after_what_can_be_a_name(
+    prober: Prober, tmp_path: Path, path: str, name: str
+) -> None:
+    region(tmp_path, SITE)
+    (tmp_path / "journeys").mkdir()
+    (tmp_path / "journeys" / f"{name}.py").touch()
+    said = prober("record", f"{SITE}{path}")
+    assert f"journeys/{name}.py: is there already" in said.stderr
+
+
 def test_files_of_secrets_are_read_and_commands_are_not_run(prober: Prober, tmp_path: Path) -> None:
     (tmp_path / "password").write_text(f"{PASSWORD}\n")
     region(
@@ -173,6 +201,10 @@ def test_what_the_browser_is_to_pass_itself_off_as_is_the_journeys(
         (["/", "--name", "step"], "'step' is a word of journeys or of Python"),
         (["/", "--name", "mine"], "journeys/mine.py: is there already, move it or use another"),
         (["/json"], "'json' is a module that others import"),
+        (["/json"], "use another name, such as json_works: give one by --name"),
+        (["--from", "test_42.py"], "use a-z, 0-9 and _ between them: give one by --name"),
+        (["/", "--name", "42"], "'42' is not a journey's name, use a-z, 0-9 and _ between them\n"),
+        (["https://[shop"], "'https://[shop' is not a web address"),
         (["/", "--device", "Pixel"], "--device: Playwright knows no device 'Pixel'"),
         (["/", "--viewport", "9"], "viewport '9' is none, write width x height"),
         (["/", "--timezone", "Mars"], "timezone 'Mars' is not known"),
