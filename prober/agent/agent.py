@@ -255,6 +255,7 @@ class Agent:
                 if step is not Step.NONE:
                     await self._follow(step)
                 await self._count_zeros()
+                await self.lanes.give_up()
                 await self.pen.write()
             except Exception:  # the next turn must come
                 log.exception("a turn failed, the next one is in %g s", _FOLLOW_S)
@@ -279,13 +280,12 @@ class Agent:
         stop.set()
 
     async def _count_zeros(self) -> None:
-        """Make every counter present, and say what nobody takes back; a full disk puts it off."""
+        """Make every counter present; a full disk puts it off."""
         if self._zeroed:
             return
         region, names = self.definition.region.name, [j.name for j in self.definition.journeys]
         try:
             await asyncio.to_thread(self.journal.count_zeros, region, names)
-            await asyncio.to_thread(self.journal.effects.give_up, region, names)
             self._zeroed = True
         except JournalError as error:
             log.error("counters cannot be made yet: %s", error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,8 +13,11 @@ from prober.agent.lane import ClaimSlot, Lane, Write
 from prober.agent.ledger import Held, Ledger
 from prober.agent.pool import Pool
 from prober.config import Region
+from prober.errors import JournalError
 from prober.journey import Journey
 from prober.model import Schedule
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -27,6 +31,8 @@ class Lanes:
     here: dict[str, Lane] = field(default_factory=dict)
     #: Of journeys that were taken out: a run may still go on, and they may come back.
     _gone: dict[str, Lane] = field(default_factory=dict)
+    #: Whose effects were spared when those of all others were given up; None: they are to be.
+    _spared: list[str] | None = None
 
     @property
     def running(self) -> list[asyncio.Task[None]]:
@@ -49,6 +55,7 @@ class Lanes:
         held = await self.ledger.take_up(journeys)
         for journey in journeys:
             self.here[journey.name] = self._lane(journey, held[journey.name], region, pool)
+        await self.give_up()
 
     async def change(self, region: Region, journeys: Iterable[Journey], pool: Pool) -> None:
         """Go on by another definition; every slot due by now is dealt with by the one before."""
@@ -65,6 +72,7 @@ class Lanes:
                 plan, paused = partial(self.ledger.plan, journey), region.paused(name)
                 await lane.change(journey, plan, paused=paused, pool=pool)
             self.here[name] = lane
+        await self.give_up()
 
     async def look(self) -> None:
         """Deal with every slot that is due by now."""
@@ -80,6 +88,22 @@ class Lanes:
         """Begin every schedule anew: the time before was not what it said it was."""
         for lane in self._all():
             await lane.restart()
+
+    async def give_up(self) -> None:
+        """Say what nobody takes back; a run that goes on may yet, and a full disk puts it off.
+
+        Nothing, unless a journey came, was taken out or ended its last run since.
+        """
+        spared = sorted({*self.here, *self.names_running})
+        if spared == self._spared:
+            return
+        self._spared = None
+        try:
+            give_up = self.ledger.journal.effects.give_up
+            await asyncio.to_thread(give_up, self.ledger.region, spared)
+            self._spared = spared
+        except JournalError as error:
+            log.error("effects that nobody takes back cannot be given up yet: %s", error)
 
     async def close(self) -> None:
         """Take no more slots; runs that go on may end."""

@@ -340,8 +340,7 @@ class Shipping:
             wait_ms = self._interval_ms - self._now_ms() % self._interval_ms
             if await self._wait(self._stopping, wait_ms / 1000):
                 break
-            nearest = (self._now_ms() + self._interval_ms // 2) // self._interval_ms
-            await self._take(self._snapshots.take, nearest * self._interval_ms)
+            await self._take(self._snapshots.take_aligned, self._now_ms(), self._interval_ms)
         await self._take(self._snapshots.take, self._now_ms())
 
     async def _take(self, action: Callable[..., None], *args: int) -> None:

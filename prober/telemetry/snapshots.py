@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from prober.journal.journal import Journal
@@ -17,6 +18,10 @@ KEPT_BYTES: Final = 256_000_000
 _WHOLE_MS: Final = 2 * HOUR_MS
 #: Each a multiple of the one before, up to 23 days.
 _GRIDS_MS: Final = (MINUTE_MS, *(8 * MINUTE_MS << doubled for doubled in range(13)))
+#: Set back by more than this, the clock is believed and the stamps before were not, as with slots.
+_HELD_MS: Final = HOUR_MS
+#: How much too early a wait may end: a stamp is never further ahead.
+_EARLY_MS: Final = 1000
 #: Exemplars come from at most so many of the newest records.
 _EXEMPLARS_FROM: Final = 512
 
@@ -33,27 +38,60 @@ class Snapshots:
     limit_bytes: int = KEPT_BYTES
     #: Newest record that exemplars were taken from.
     _seen: int = 0
+    #: One at a time: who is stamped later has read later.
+    _taking: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self) -> None:
         """Take exemplars from records written from now on."""
         self._seen = self.journal.outbox.newest()
 
     def take(self, now_ms: int) -> None:
-        """Freeze the totals as they are, and drop the payloads that nobody needs."""
+        """Freeze the totals as they are, and drop the payloads that nobody needs.
+
+        The stamp is the time given, or just after the payload before, where the clock was set back.
+        """
+        with self._taking:
+            self._take(max(now_ms, self._last_ms(now_ms) + 1))
+
+    def take_aligned(self, now_ms: int, interval_ms: int) -> None:
+        """The same with a multiple of the interval as its stamp, unless that is not a new one.
+
+        In the order of their stamps no counter falls. Totals lose nothing by a payload less.
+        """
+        early_ms = min(_EARLY_MS, interval_ms // 2)
+        stamp_ms = (now_ms + early_ms) // interval_ms * interval_ms
+        with self._taking:
+            if stamp_ms > self._last_ms(now_ms):
+                self._take(stamp_ms)
+
+    def _last_ms(self, now_ms: int) -> int:
+        """What the newest payload is stamped, by whichever process; -1 when that is no matter."""
+        taken = self.journal.outbox.snapshots()
+        last_ms = taken[-1][1] if taken else -1
+        return last_ms if last_ms - now_ms <= _HELD_MS else -1
+
+    def _take(self, stamp_ms: int) -> None:
         newest = self.journal.outbox.newest()
         after = max(self._seen, newest - _EXEMPLARS_FROM)
         entries = self.journal.outbox.entries(after, newest, _EXEMPLARS_FROM)
         shown = exemplars(entries, self.journal.tally)
-        body = metrics(self.journal, now_ms, self.readings(), self.resource, shown)
-        self.journal.outbox.freeze(compress(body), now_ms)
+        body = metrics(self.journal, stamp_ms, self.readings(), self.resource, shown)
+        self.journal.outbox.freeze(compress(body), stamp_ms)
         self._seen = newest
-        self.tidy(now_ms)
+        self.tidy(stamp_ms)
 
     def tidy(self, now_ms: int) -> None:
-        """Forget what every destination has, and thin what waits for one."""
+        """Forget what every destination has, and thin what waits for one.
+
+        The newest stays: the next one is stamped after it, also after a restart.
+        """
         cursors = [self.journal.outbox.cursor(name, "metrics") for name in self.destinations]
-        self.journal.outbox.forget_snapshots(min(cursor.acked for cursor in cursors))
-        dropped = thin(self.journal.outbox.snapshots(), now_ms, self.limit_bytes)
+        taken = self.journal.outbox.snapshots()
+        before_newest = taken[-1][0] - 1 if taken else 0
+        had = min(before_newest, *(cursor.acked for cursor in cursors))
+        self.journal.outbox.forget_snapshots(had)
+        waiting = [each for each in taken if each[0] > had]
+        dropped = thin(waiting, now_ms, self.limit_bytes)
         inflight = {cursor.inflight for cursor in cursors}
         self.journal.outbox.thin_snapshots(sorted(set(dropped) - inflight))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +14,12 @@ import pytest
 from prober.agent.clock import Clock
 from prober.agent.effects import Book, Journalled, OfRun, Remembered
 from prober.agent.redact import Redactor
+from prober.conventions import EFFECT_STATE, EFFECTS
 from prober.errors import JournalError
 from prober.journal.effects import MOST_TRIES
 from prober.journal.journal import Journal
 from prober.model import Kind, RunId
+from tests.agent.rig import Rig, make_journey
 
 RUN = RunId("checkout", "eu-west-1", 1_767_225_600_000, 1, Kind.SCHEDULED)
 NEXT = RUN._replace(slot_ms=RUN.slot_ms + 60_000)
@@ -115,3 +118,92 @@ def test_by_hand_effects_are_remembered_from_run_to_run_and_told_at_the_end(
     asyncio.run(story())
     book.tell()
     assert caplog.messages == [f"left behind: checkout: cancel('R-2') of {RUN.name}: 503"]
+
+
+async def removed_while_it_runs(rig: Rig) -> RunId:
+    """The run of a journey that was taken out meanwhile; it has noted R-1."""
+    await rig.start()
+    rig.script.free.clear()
+    now_ms = rig.clock.now_ms()
+    await rig.passes(rig.lanes["login"].schedule.first_at(now_ms + 1) - now_ms)
+    [run] = [order.id for order in rig.script.orders if order.id.journey == "login"]
+    rig.journal.effects.note(run, "cancel", "R-1", {})
+    await rig.change(make_journey())
+    return run
+
+
+def orphans(rig: Rig) -> list[str]:
+    return [effect.reference for effect in rig.journal.effects.orphans()]
+
+
+def test_what_a_run_of_a_removed_journey_leaves_is_an_orphan_when_the_run_has_ended(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path / "journal.db", None, make_journey(), make_journey("login"))
+        run = await removed_while_it_runs(rig)
+        rig.journal.effects.note(run, "cancel", "R-2", {})
+        await rig.all_lanes.give_up()
+        assert orphans(rig) == [], "the run may yet take it back"
+        rig.script.free.set()
+        await rig.settle()
+        await rig.all_lanes.give_up()
+        assert orphans(rig) == ["R-1", "R-2"]
+        await rig.kill()
+
+    asyncio.run(story())
+
+
+def test_what_a_run_of_a_removed_journey_takes_back_was_never_an_orphan(tmp_path: Path) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path / "journal.db", None, make_journey(), make_journey("login"))
+        await removed_while_it_runs(rig)
+        rig.journal.effects.undone(1)
+        rig.script.free.set()
+        await rig.settle()
+        await rig.all_lanes.give_up()
+        states = [json.loads(attributes) for name, attributes, value in rig.journal.counters()
+                  if name == EFFECTS.name and value]  # fmt: skip
+        assert sorted(each[EFFECT_STATE] for each in states) == ["noted", "undone"]
+        await rig.kill()
+
+    asyncio.run(story())
+
+
+def test_what_journeys_that_are_gone_left_is_an_orphan_at_a_start_and_a_removal(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path / "journal.db", None, make_journey(), make_journey("login"))
+        await rig.start()
+        for journey in ("checkout", "login", "gone"):
+            rig.journal.effects.note(RUN._replace(journey=journey), "cancel", journey, {})
+        await rig.restart()
+        assert orphans(rig) == ["gone"]
+        await rig.change(make_journey())
+        assert orphans(rig) == ["login", "gone"]
+        await rig.kill()
+
+    asyncio.run(story())
+
+
+def test_a_full_disk_puts_off_what_is_given_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise JournalError("the journal cannot be written: disk is full")
+
+    async def story() -> None:
+        rig = Rig(tmp_path / "journal.db", None, make_journey(), make_journey("login"))
+        await rig.start()
+        rig.journal.effects.note(RUN._replace(journey="login"), "cancel", "R-1", {})
+        with monkeypatch.context() as disk:
+            disk.setattr(type(rig.journal.effects), "give_up", full)
+            await rig.change(make_journey())
+        assert "cannot be given up yet: the journal cannot be written" in caplog.text
+        assert orphans(rig) == []
+        await rig.all_lanes.give_up()
+        assert orphans(rig) == ["R-1"]
+        await rig.kill()
+
+    asyncio.run(story())

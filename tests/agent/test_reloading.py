@@ -34,6 +34,19 @@ KEYED = """
 #: A machine that starts a worker a run has other things to do than to answer within a second.
 CALM = JOURNEY.replace('"2s", timeout="1s"', '"5s", timeout="4s"')
 FASTER = JOURNEY.replace('"2s", timeout="1s"', '"4s", timeout="3s"')
+#: What it makes cannot be taken back, and is made when its target has answered.
+STAINS = """
+    from prober import cleanup, journey, run_name, step
+
+    def cancel(reference, http):
+        raise AssertionError("not on a Sunday")
+
+    @journey(every="8s", timeout="7s")
+    def pong(http) -> None:
+        with step("ping"):
+            assert http.get("/").status_code == 200
+        cleanup(cancel, run_name())
+"""
 PONG = CALM.replace("def ping", "def pong")
 
 
@@ -195,3 +208,22 @@ def test_a_run_keeps_the_secret_it_began_with_and_no_line_shows_one(
     slots = {run.id.slot_ms for run in passed(agent, KEYED)}
     assert {line["slot_ms"] for line in ended} == slots
     assert {line["slot_ms"] for line in printed} >= slots
+
+
+def test_what_the_last_run_of_a_removed_journey_leaves_is_told_without_another_reload(
+    start: Callable[..., Agent], target: Target, until: Until
+) -> None:
+    target.answers.clear()
+    agent = start()
+    agent.write("pong.py", STAINS)
+    assert agent.reload().json()["changed"] == ["journey pong: added"]
+    until(lambda: "pong" in agent.state()["running"], 60)
+    (agent.directory / "journeys" / "pong.py").unlink()
+    assert agent.reload().json()["changed"] == ["journey pong: removed"]
+    assert "pong" in agent.state()["running"]
+    target.answers.set()
+    state = until(lambda: found if (found := agent.state())["orphans"] else None, 60)
+    assert state["orphans"] == 1
+    [told] = state["troubles"]["orphans"]
+    assert told.startswith("pong: cancel('prober-pong-")
+    assert told.endswith("its journey runs here no more")

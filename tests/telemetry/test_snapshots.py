@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
-from collections.abc import Callable
-from itertools import pairwise
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import count, pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,8 +18,13 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from prober.journal.journal import Journal
 from prober.journal.outbox import Cursor
 from prober.model import Run
+from prober.telemetry import decode
+from prober.telemetry.deliver import Shipping
 from prober.telemetry.resource import resource_of
 from prober.telemetry.snapshots import Snapshots, thin
+from prober.telemetry.timing import Timing, set_within
+from prober.telemetry.totals import Reading
+from tests.telemetry.conftest import NEW_YEAR_MS
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -135,3 +144,153 @@ def test_exemplars_are_runs_since_the_payload_before(
         (duration,) = (metric for metric in metrics if metric.name == "prober.run.duration")
         shown.append([each.trace_id for each in duration.histogram.data_points[0].exemplars])
     assert shown == [[run(1).id.trace_id], [run(2).id.trace_id], []]
+
+
+# Stamps
+
+
+def stamps(journal: Journal) -> list[int]:
+    return [taken_ms for _, taken_ms, _ in journal.outbox.snapshots()]
+
+
+def test_the_newest_payload_stays_though_everybody_has_it(opened: Journal) -> None:
+    snapshots = taker(opened, "a")
+    for n in range(3):
+        snapshots.take(n)
+    opened.outbox.move("a", "metrics", Cursor(3, 3))
+    snapshots.tidy(3)
+    assert [id_ for id_, _, _ in opened.outbox.snapshots()] == [3]
+
+
+def test_no_moment_of_the_grid_is_stamped_twice_also_after_a_restart(
+    journal: Callable[[], Journal],
+) -> None:
+    taker(journal(), "a").take_aligned(75_004, 15_000)
+    opened = journal()
+    opened.outbox.move("a", "metrics", Cursor(1, 1))
+    for now_ms in (75_004, 60_002, 75_001):
+        taker(opened, "a").take_aligned(now_ms, 15_000)
+    assert stamps(opened) == [75_000]
+    taker(opened, "a").take_aligned(90_001, 15_000)
+    assert stamps(opened) == [90_000]
+
+
+def test_a_clock_set_back_by_more_than_an_hour_is_believed_once(opened: Journal) -> None:
+    snapshots = taker(opened, "a")
+    for now_ms in (3 * HOUR_MS, 2 * HOUR_MS, HOUR_MS, HOUR_MS + 15_000, HOUR_MS + 1000):
+        snapshots.take_aligned(now_ms, 15_000)
+    assert stamps(opened) == [3 * HOUR_MS, HOUR_MS, HOUR_MS + 15_000]
+
+
+@pytest.mark.parametrize(
+    ("now_ms", "stamp_ms"),
+    [(22_600, 15_000), (28_900, 15_000), (29_000, 30_000), (30_004, 30_000), (44_000, 45_000)],
+)
+def test_a_stamp_is_at_most_a_second_ahead(opened: Journal, now_ms: int, stamp_ms: int) -> None:
+    taker(opened, "a").take_aligned(now_ms, 15_000)
+    assert stamps(opened) == [stamp_ms]
+
+
+def test_what_must_get_out_is_stamped_just_after_the_one_before(opened: Journal) -> None:
+    snapshots = taker(opened, "a")
+    snapshots.take_aligned(29_500, 15_000)
+    for now_ms in (29_600, 29_700, 20_000, 30_500):
+        snapshots.take(now_ms)
+    assert stamps(opened) == [30_000, 30_001, 30_002, 30_003, 30_500]
+
+
+def test_who_is_stamped_later_has_counted_later(opened: Journal) -> None:
+    reading, first_may_end = threading.Event(), threading.Event()
+
+    def slow() -> list[Reading]:
+        if not reading.is_set():
+            reading.set()
+            first_may_end.wait(30)
+        return []
+
+    snapshots = Snapshots(opened, RESOURCE, slow, ["a"])
+    first = threading.Thread(target=snapshots.take_aligned, args=(30_001, 15_000))
+    first.start()
+    assert reading.wait(30)
+    second = threading.Thread(target=snapshots.take, args=(30_050,))
+    second.start()
+    second.join(0.2)
+    assert second.is_alive(), "it waits for the first"
+    first_may_end.set()
+    first.join()
+    second.join()
+    assert stamps(opened) == [30_000, 30_050]
+
+
+class Jumps:
+    """A clock that is set whenever a payload was waited for; then the wait ends with the stop."""
+
+    def __init__(self) -> None:
+        self.ms = NEW_YEAR_MS
+        self.left: deque[int] = deque()
+        self.over = False
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> bool:
+        if seconds > 60:  # a delivery, until it is woken
+            return await set_within(event, seconds)
+        if not self.left:
+            self.over = True
+            return await set_within(event, 60)
+        self.ms += round(seconds * 1000) + self.left.popleft()
+        return event.is_set()
+
+
+@pytest.mark.parametrize(
+    "lives",
+    [
+        pytest.param([[0, 0, 0, -40_000, 0, 0, 0, 0, 0]], id="set back"),
+        pytest.param([[0, 7_600]], id="stalled, then stopped"),
+        pytest.param([[0, 7_600, -100, 0]], id="stalled"),
+        pytest.param([[0, 1_000_000 + 7_600], [0]], id="resumed, then started again"),
+        pytest.param([[0, 0], [-600_000, 0, 0], [600_000, 0]], id="set back between two lives"),
+        pytest.param([[0, -300]], id="woken too early, then stopped"),
+    ],
+)
+def test_in_the_order_of_stamps_no_counter_falls_and_the_last_payload_has_everything(
+    lives: Sequence[Sequence[int]],
+    receiver: Any,
+    journal: Callable[[], Journal],
+    run: Callable[..., Run],
+    to: Any,
+    shipping: Callable[..., Shipping],
+    ship: Callable[..., None],
+) -> None:
+    server, clock, written = receiver(), Jumps(), count()
+    for jumps in lives:
+        opened, clock.left, clock.over = journal(), deque(jumps), False
+
+        def readings(opened: Journal = opened) -> list[Reading]:
+            """Each payload has a run more than the one before."""
+            opened.write([run(next(written))])
+            return []
+
+        one = shipping(
+            opened,
+            to(server.url, signals=("metrics",)),
+            metrics_interval_ms=15_000,
+            timing=Timing(poll_s=3600, wait=clock.wait),
+            now_ms=clock.now_ms,
+            readings=readings,
+        )
+        asyncio.run(one.freeze())
+        ship(one, lambda: clock.over)
+    bodies = server.taken("/v1/metrics")
+    came = [(stamp_of(body), sum(decode.claims(body).runs.values())) for body in bodies]
+    assert len({stamp_ms for stamp_ms, _ in came}) == len(came), "no stamp twice"
+    totals = [total for _, total in sorted(came)]
+    assert totals == sorted(totals)
+    assert totals[-1] == next(written)
+
+
+def stamp_of(body: bytes) -> int:
+    scope = ExportMetricsServiceRequest.FromString(body).resource_metrics[0].scope_metrics[0]
+    (runs,) = (metric for metric in scope.metrics if metric.name == "prober.runs")
+    return int(runs.sum.data_points[0].time_unix_nano) // 1_000_000
