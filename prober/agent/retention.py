@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from prober.agent.scrub import RAW
+from prober.units import DAY_MS
 
 #: Its name in a folder: the run passed.
 _PASSED = "passed"
 #: By then a trace has been scrubbed, if ever.
 _SCRUBBED_S = 300
+#: No pass removes more than what so long a time left.
+_AT_ONCE_S = 7 * DAY_MS / 1000
 
 
 class _Kept(NamedTuple):
@@ -41,6 +44,8 @@ def prune(directory: Path, *, age_s: float, most_bytes: int) -> int:
 
     To make room, those of runs that passed go first, each time from the oldest on.
 
+    For their age go those of a week, the oldest: a clock may be a year ahead for some hours.
+
     So go traces that were never scrubbed: whoever was to do it is dead.
     """
     oldest_s = time.time() - age_s
@@ -49,7 +54,9 @@ def prune(directory: Path, *, age_s: float, most_bytes: int) -> int:
             if raw.stat().st_mtime < time.time() - _SCRUBBED_S:
                 raw.unlink()
     room, removed = most_bytes, 0
-    for kept in sorted(_folders(directory), reverse=True):
+    folders = sorted(_folders(directory), reverse=True)
+    oldest_s = min([oldest_s, *(kept.changed_s + _AT_ONCE_S for kept in folders)])
+    for kept in folders:
         room -= kept.size
         if room < 0 or kept.changed_s < oldest_s:
             shutil.rmtree(kept.folder, ignore_errors=True)

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import shutil
+import sqlite3
 import time
 import zlib
 from collections.abc import Iterator
@@ -16,10 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from prober.errors import JournalError
 from prober.journal.keeper import Keeper
 from prober.journal.store import note_copy
 from prober.journal.volume import make, sync
-from prober.journal.wal import PAGE
+from prober.journal.wal import PAGE, SIDES, beside
 from prober.units import HOUR_MS
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,8 @@ _PATIENCE_S = 10.0
 #: What a copy leaves free, beside a quarter of its size.
 _ROOM_BYTES = 16 * 2**20
 _SYNC_BYTES = 64 * 2**20
+#: What opening a backup takes, for its log and its seals.
+_OPENING_BYTES = 8 * 2**20
 _CHUNK = 2**20
 _MOMENT = "%Y%m%dT%H%M%SZ"
 
@@ -49,7 +53,7 @@ def take(keeper: Keeper, now_ms: int) -> Path | None:
     Raises:
         JournalCorrupt: a page is not what was written; earlier backups stay.
     """
-    taken_ms = newest_ms(keeper.path)
+    taken_ms = newest_ms(keeper.path, now_ms)
     if taken_ms is not None and 0 <= now_ms - taken_ms < EVERY_MS // 2:
         keeper.look_over(rest=_REST)
         return None
@@ -57,27 +61,41 @@ def take(keeper: Keeper, now_ms: int) -> Path | None:
     part = folder / "part"
     try:
         make(folder)
-        if _has_room(folder, keeper):
+        _discard(part)
+        if _has_room(folder, keeper, now_ms):
             _copy(keeper, part, now_ms)
             return _keep(part, now_ms, keeper.path)
         log.warning("%s: there is no room for a backup", folder)
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:  # of a full disk, either tells
         log.error("%s: no backup could be taken: %s", folder, error)
     finally:
         with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+            _discard(part)
     keeper.look_over(rest=_REST)
     return None
 
 
-def newest_ms(path: Path) -> int | None:
+def _discard(part: Path) -> None:
+    """Remove a copy that came to no end, and what SQLite had begun to write beside it.
+
+    A copy of the same name would have that rolled into it.
+    """
+    for suffix in ("", *SIDES):
+        beside(part, suffix).unlink(missing_ok=True)
+
+
+def newest_ms(path: Path, now_ms: int) -> int | None:
     """When the newest backup of a journal was taken."""
-    return next((taken_ms for taken_ms, _ in _of(path)), None)
+    return next((taken_ms for taken_ms, _ in _of(path, now_ms)), None)
 
 
-def put_back(path: Path) -> Iterator[Path]:
-    """Put each backup of a journal in its place, the newest first, until one is found good."""
-    for _, backup in _of(path):
+def put_back(path: Path, now_ms: int) -> Iterator[Path]:
+    """Put each backup of a journal in its place, the newest first, until one is found good.
+
+    Raises:
+        JournalError: there is no room to open one; all of them stay.
+    """
+    for _, backup in _of(path, now_ms):
         if _sum(backup) != backup.stem.rpartition("-")[2]:
             log.error("%s: is damaged as well", backup)
             continue
@@ -86,26 +104,41 @@ def put_back(path: Path) -> Iterator[Path]:
             shutil.copyfile(backup, part)
             sync(part)
         except OSError:  # there is no room for both
-            part.unlink(missing_ok=True)
+            _see_that_it_opens(part)
             part = backup
         part.replace(path)
         sync(path.parent)
         yield backup
 
 
-def _of(path: Path) -> list[tuple[int, Path]]:
-    """The backups of a journal with the time each was taken, the newest first."""
+def _see_that_it_opens(part: Path) -> None:
+    """A backup that is moved into place for nothing is lost: opening needs some room as well."""
+    try:
+        part.write_bytes(bytes(_OPENING_BYTES))
+    except OSError as error:
+        raise JournalError(f"{part}: there is no room to put a backup in place: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _of(path: Path, now_ms: int) -> list[tuple[int, Path]]:
+    """The backups of a journal with the time each was taken, the newest first.
+
+    Last come those dated well after now: a clock that was ahead has named them, and they may be
+    older than all others.
+    """
     found = []
     for backup in (path.parent / FOLDER).glob(f"{path.stem}-*-*{path.suffix}"):
         with contextlib.suppress(ValueError):
             taken = datetime.strptime(backup.stem.split("-")[-2], _MOMENT).replace(tzinfo=UTC)
             found.append((round(taken.timestamp() * 1000), backup))
-    return sorted(found, reverse=True)
+    return sorted(found, key=lambda each: (each[0] <= now_ms + EVERY_MS, each), reverse=True)
 
 
-def _has_room(folder: Path, keeper: Keeper) -> bool:
+def _has_room(folder: Path, keeper: Keeper, now_ms: int) -> bool:
     """Whether a copy leaves room for the journal to grow; the oldest of several gives way."""
-    size, older = keeper.store.pages() * PAGE, [backup for _, backup in _of(keeper.path)][1:]
+    size = keeper.store.pages() * PAGE
+    older = [backup for _, backup in _of(keeper.path, now_ms)][1:]
     while shutil.disk_usage(folder).free < size + size // 4 + _ROOM_BYTES:
         if not older:
             return False
@@ -173,7 +206,8 @@ def _keep(part: Path, now_ms: int, path: Path) -> Path:
     backup = part.with_name(f"{path.stem}-{moment}-{_sum(part)}{path.suffix}")
     part.replace(backup)
     sync(backup.parent)
-    for _, old in _of(path)[KEPT:]:
+    others = [other for _, other in _of(path, now_ms) if other != backup]
+    for old in others[KEPT - 1 :]:
         old.unlink()
     return backup
 

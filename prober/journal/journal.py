@@ -19,7 +19,7 @@ from prober.journal.intake import Fate, Intake
 from prober.journal.keeper import Keeper
 from prober.journal.marks import Marks
 from prober.journal.outbox import Outbox
-from prober.journal.pruning import RAW_MS, ROLLUPS_MS, Pruning
+from prober.journal.pruning import Pruning
 from prober.journal.rescue import Mishap
 from prober.journal.rollup import RAW_FROM, Rollups
 from prober.journal.store import COPIED, Store
@@ -182,7 +182,7 @@ class Journal:
     @property
     def backed_up_ms(self) -> int | None:
         """When the newest backup was taken."""
-        return backup.newest_ms(self.path)
+        return backup.newest_ms(self.path, time.time_ns() // 1_000_000)
 
     @property
     def damaged_ones(self) -> int:
@@ -257,8 +257,8 @@ class Journal:
     # Keeping it small and safe
 
     def keep_small(self, now_ms: int) -> int:
-        """Drop what is older than anybody is promised; how many rows."""
-        return self.prune(now_ms - RAW_MS, now_ms - ROLLUPS_MS)
+        """Drop what is older than anybody is promised; how many rows. See `Pruning.keep_small`."""
+        return self._pruning.keep_small(now_ms)
 
     def prune(self, raw_before_ms: int, rollups_before_ms: int) -> int:
         """Drop old rows that every destination has; see `Pruning`."""

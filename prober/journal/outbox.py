@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from prober.journal.body import unpack
@@ -26,11 +26,13 @@ class Cursor(NamedTuple):
     inflight: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outbox:
     """Records in order, frozen metric payloads, cursors and quarantine, by destination."""
 
     store: Store
+    #: By destination and signal, whose cursors are kept; None: nobody has said so yet.
+    _retained: set[tuple[str, str]] | None = field(default=None, init=False)
 
     # Records
 
@@ -61,15 +63,21 @@ class Outbox:
         return Cursor(*row) if row else Cursor(0, 0)
 
     def move(self, destination: str, signal: str, cursor: Cursor) -> None:
-        """Move a cursor."""
+        """Move a cursor.
+
+        One that is retained no longer stays away: of a delivery that was stopped, a thread that
+        nobody waited for would bring it back, and what it stands before would never be pruned.
+        """
         with self.store.transaction():
+            if self._retained is not None and (destination, signal) not in self._retained:
+                return
             self.store.change(
                 "set_cursor", destination=destination, signal=signal, **cursor._asdict()
             )
 
     def retain(self, destinations: Iterable[tuple[str, str]]) -> None:
         """Forget the cursors of destinations that are no longer configured."""
-        keep = set(destinations)
+        self._retained = keep = set(destinations)
         with self.store.transaction():
             for destination, signal, _ in self.store.all("list_cursors"):
                 if (destination, signal) not in keep:

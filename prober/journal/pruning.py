@@ -26,6 +26,23 @@ class Pruning:
 
     store: Store
 
+    def keep_small(self, now_ms: int) -> int:
+        """Drop what is older than anybody is promised; how many rows.
+
+        A clock may be a year ahead for some hours, and what is dropped does not come back: so it
+        is no later than the newest run, and a pass drops one day of runs, the oldest. Clocks that
+        are right leave no more than an hour to drop; after a long rest, some passes catch up.
+        """
+        newest_ms = self.store.value("latest_slot")
+        if newest_ms is None:
+            return 0
+        reached_ms = min(now_ms, newest_ms)
+        raw_from_ms = int(self.store.value("get_meta", key=RAW_FROM) or 0)
+        oldest_ms = self.store.value("oldest_raw", from_ms=raw_from_ms)
+        if oldest_ms is not None:
+            reached_ms = min(reached_ms, oldest_ms + DAY_MS + RAW_MS)
+        return self.drop(reached_ms - RAW_MS, reached_ms - ROLLUPS_MS)
+
     def drop(self, raw_before_ms: int, rollups_before_ms: int) -> int:
         """Drop old rows that every destination has; how many.
 

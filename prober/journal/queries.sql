@@ -307,6 +307,16 @@ UPDATE mark SET from_ms = :from_ms WHERE journey = :journey AND bit = :bit;
 SELECT max((SELECT max(slot_ms) FROM run WHERE series = series.id AND slot_ms < :before_ms))
 FROM series WHERE journey = :journey;
 
+-- name: latest_slot
+SELECT max((SELECT max(slot_ms) FROM run WHERE series = series.id)) FROM series;
+
+-- Those that failed are kept for longer.
+-- name: oldest_raw
+SELECT min((
+    SELECT slot_ms FROM run
+    WHERE series = series.id AND slot_ms >= :from_ms AND outcome != 1 ORDER BY slot_ms LIMIT 1))
+FROM series;
+
 -- name: list_slow
 SELECT series, slot_ms, attempt, kind, outcome, silent, odd, unasked, counted, NULL
 FROM run

@@ -16,16 +16,14 @@ from prober.journal import backup
 from prober.journal.body import unpack
 from prober.journal.keeper import Keeper, note, seals_of
 from prober.journal.store import open_reader
-from prober.journal.volume import sync
-from prober.journal.wal import beside
+from prober.journal.volume import put, sync
+from prober.journal.wal import SIDES, beside
 from prober.model import Record
 
 log = logging.getLogger(__name__)
 
 #: Records that are read at a time from a damaged journal, and at most.
 _AT_ONCE, _MOST = 200, 100_000
-#: What SQLite keeps beside a journal; the first of them while it is made one from a copy.
-_SIDES = ("-journal", "-wal", "-shm")
 #: In a note, between what was met and under which name the journal was set aside.
 _NAMES = "\nset aside as "
 #: What unpacking noise comes to.
@@ -61,7 +59,7 @@ def open_keeper(path: Path, now_ms: int, *, whole: bool) -> tuple[Keeper, Mishap
         JournalError: the disk is full or fails, or the file may not be written.
     """
     what, aside = _noted(path)
-    if what is None and (what := _gone(path)) is None:
+    if what is None and (what := _gone(path, now_ms)) is None:
         try:
             return Keeper(path, whole=whole), None
         except JournalCorrupt as error:
@@ -70,7 +68,7 @@ def open_keeper(path: Path, now_ms: int, *, whole: bool) -> tuple[Keeper, Mishap
         aside = path.with_name(f"{path.name}.corrupt-{now_ms}")
         _note(path, what, aside)
     moved = _set_aside(path, aside)
-    for place in chain(backup.put_back(path), (None,)):
+    for place in chain(backup.put_back(path, now_ms), (None,)):
         try:
             keeper = Keeper(path)
         except JournalCorrupt as error:
@@ -92,7 +90,7 @@ def end(path: Path) -> None:
 def kept(path: Path) -> list[Path]:
     """Damaged journals that were set aside, and that nobody has taken away yet."""
     found = path.parent.glob(f"{path.name}.corrupt-*")
-    return sorted(file for file in found if not file.name.endswith(_SIDES))
+    return sorted(file for file in found if not file.name.endswith(SIDES))
 
 
 def saved(damaged: Path, after: int) -> Iterator[Record]:
@@ -127,19 +125,22 @@ def _noted(path: Path) -> tuple[str | None, Path | None]:
     return (what, path.with_name(name)) if what else (name or "what was noted is lost", None)
 
 
-def _gone(path: Path) -> str | None:
+def _gone(path: Path, now_ms: int) -> str | None:
     """An empty file is a journal to SQLite, and none is one to be made."""
     is_there = path.exists() and path.stat().st_size > 0
-    if is_there or not (seals_of(path).exists() or backup.newest_ms(path)):
+    if is_there or not (seals_of(path).exists() or backup.newest_ms(path, now_ms)):
         return None
     return "it is empty" if path.exists() else "it is gone"
 
 
 def _note(path: Path, what: str, aside: Path) -> None:
-    with contextlib.suppress(OSError):
-        note(path).write_text(f"{what}{_NAMES}{aside.name}")
-        sync(note(path))
-        sync(path.parent)
+    """Write down what is done, before it is: without it the next start would do it again."""
+    try:
+        put(note(path), f"{what}{_NAMES}{aside.name}")
+    except OSError as error:
+        raise JournalError(
+            f"{path}: is damaged ({what}), and left as it is: that cannot be noted: {error}"
+        ) from error
 
 
 def _set_aside(path: Path, aside: Path) -> Path | None:
@@ -151,7 +152,7 @@ def _set_aside(path: Path, aside: Path) -> Path | None:
         _drop(path)
         return aside
     seals_of(path).unlink(missing_ok=True)
-    for suffix in (*_SIDES, ""):
+    for suffix in (*SIDES, ""):
         if (side := beside(path, suffix)).exists():
             side.rename(beside(aside, suffix))
             sync(path.parent)
@@ -159,5 +160,5 @@ def _set_aside(path: Path, aside: Path) -> Path | None:
 
 
 def _drop(path: Path) -> None:
-    for file in (seals_of(path), *(beside(path, suffix) for suffix in ("", *_SIDES))):
+    for file in (seals_of(path), *(beside(path, suffix) for suffix in ("", *SIDES))):
         file.unlink(missing_ok=True)

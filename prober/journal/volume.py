@@ -82,6 +82,22 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def put(path: Path, text: str) -> None:
+    """Put a text into a small file; until all of it is on disk, what was there before stays.
+
+    Raises:
+        OSError: the disk is full or fails.
+    """
+    draft = path.with_name(f"{path.name}.draft")
+    try:
+        draft.write_text(text)
+        sync(draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync(path.parent)
+
+
 def refuse_network(directory: Path) -> None:
     """Only a disk of this machine keeps a journal whole.
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 PAGE = 4096
+#: What SQLite keeps beside a journal; the first of them while it is made one from a copy.
+SIDES = ("-journal", "-wal", "-shm")
 _HEADER, _FRAME = 32, 24
 #: The head of the index, which is there twice: of it the state, the number of frames that are
 #: committed, and the salts that set the frames of this round apart from those of earlier ones.

@@ -13,6 +13,7 @@ from prober.model import Outcome
 from tests.faults.bench import Bench
 
 AGES, MANY = 10**9, 10**9
+DAY_S = 86_400
 
 
 def keep(directory: Path, name: str, age_s: float, size: int = 10) -> Path:
@@ -29,6 +30,16 @@ def test_what_is_too_old_goes_and_what_is_not_stays(tmp_path: Path) -> None:
     assert prune(tmp_path, age_s=100, most_bytes=MANY) == 1
     assert not old.exists()
     assert new.exists()
+
+
+def test_a_clock_that_is_ahead_costs_the_oldest_week_a_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [keep(tmp_path, f"run-{days}", age_s=days * DAY_S) for days in (1, 290, 299, 300)]
+    ahead_s = time.time() + 425 * DAY_S
+    monkeypatch.setattr(time, "time", lambda: ahead_s)
+    assert prune(tmp_path, age_s=400 * DAY_S, most_bytes=MANY) == 2
+    assert [folder.exists() for folder in folders] == [True, True, False, False]
 
 
 def test_the_oldest_go_until_the_rest_fits(tmp_path: Path) -> None:

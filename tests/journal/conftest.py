@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,26 @@ from prober.slo.window import Span
 #: 2026-01-01 UTC.
 NEW_YEAR_MS = 1_767_225_600_000
 EVERY_MS = 60_000
+#: Opens a journal while no file may grow, as on a full disk, and says what came of it.
+OPEN_WITHOUT_ROOM = """
+import resource, signal, sys
+from pathlib import Path
+from prober.errors import JournalError
+from prober.journal.journal import Journal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    print("opened", Journal.open(Path(sys.argv[1])).set_aside)
+except JournalError as error:
+    print(type(error).__name__, error)
+"""
 CAUSES = {Outcome.FAILED: Cause.ASSERTION, Outcome.INCONCLUSIVE: Cause.BROWSER}
+
+
+def open_without_room(path: Path, room: int) -> str:
+    """What comes of opening a journal where no file may be longer."""
+    command = [sys.executable, "-c", OPEN_WITHOUT_ROOM, str(path), str(room)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def build_run(n: int = 0, outcome: Outcome = Outcome.PASSED, **fields: Any) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -13,10 +14,14 @@ from typing import Any
 import pytest
 
 from prober import conventions as names
+from prober.errors import JournalCorrupt
+from prober.evaluator.clerk.clerk import Clerk
 from prober.journal import backup, keeper
 from prober.journal.journal import Journal
 from prober.journal.outbox import Cursor
+from prober.journal.pruning import RAW_MS
 from prober.journal.view import View
+from prober.journal.wal import SIDES, beside
 from prober.model import Outcome, Run
 from tests.journal.conftest import NEW_YEAR_MS
 
@@ -44,7 +49,8 @@ def test_one_an_hour_is_taken_and_two_are_kept(tmp_path: Path, journal: Any, run
         taken.append(book.keep_safe(NEW_YEAR_MS + hour * HOUR_MS))
         assert book.keep_safe(NEW_YEAR_MS + hour * HOUR_MS + 60_000) is None, "that one is young"
     assert backups(tmp_path) == taken[-2:]
-    assert backup.newest_ms(book.path) == NEW_YEAR_MS + 3 * HOUR_MS
+    now_ms = NEW_YEAR_MS + 4 * HOUR_MS
+    assert backup.newest_ms(book.path, now_ms) == NEW_YEAR_MS + 3 * HOUR_MS
 
 
 def test_a_clock_that_was_set_back_does_not_end_backups(journal: Any, run: MakeRun) -> None:
@@ -161,15 +167,28 @@ def test_without_room_for_a_copy_pages_are_looked_over_all_the_same(
     assert not any((tmp_path / "backup").iterdir())
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(OSError(28, "No space left on device"), id="while it is written"),
+        pytest.param(sqlite3.OperationalError("database or disk is full"), id="at its end"),
+    ],
+)
 def test_a_copy_that_a_full_disk_cut_short_leaves_nothing(
-    tmp_path: Path, journal: Any, run: MakeRun, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    journal: Any,
+    run: MakeRun,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
 ) -> None:
     book = journal()
     book.write(run(n) for n in range(50))
     kept = book.keep_safe(NEW_YEAR_MS)
 
-    def refuse(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def refuse(part: Path, _: int) -> None:
+        for suffix in SIDES:
+            beside(part, suffix).write_bytes(b"begun")
+        raise error
 
     book.write(run(n) for n in range(50, 60))
     with monkeypatch.context() as patch:
@@ -177,6 +196,102 @@ def test_a_copy_that_a_full_disk_cut_short_leaves_nothing(
         assert book.keep_safe(NEW_YEAR_MS + HOUR_MS) is None
     assert backups(tmp_path) == [kept]
     assert book.keep_safe(NEW_YEAR_MS + HOUR_MS)
+
+
+def test_what_an_end_in_the_middle_of_a_copy_left_is_not_rolled_into_the_next(
+    tmp_path: Path, journal: Any, run: MakeRun
+) -> None:
+    book = journal()
+    book.write(run(n) for n in range(300))
+    part = tmp_path / "backup" / "part"
+    book.keep_safe(NEW_YEAR_MS - HOUR_MS).rename(part)
+    with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as copy:
+        copy.executescript("PRAGMA cache_size = 1; BEGIN; DELETE FROM record; DELETE FROM run;")
+        left = beside(part, "-journal").read_bytes()
+    assert any(left[:8]), "its head is written: it would be rolled back"
+    beside(part, "-journal").write_bytes(left)
+    book.write(run(n) for n in range(300, 900))
+    look = View.open(book.keep_safe(NEW_YEAR_MS))
+    assert look.newest_seq() == 900
+    look.store.check()
+    look.close()
+
+
+def test_backups_that_a_clock_far_ahead_has_named_give_way_to_true_ones(
+    tmp_path: Path, journal: Any, run: MakeRun
+) -> None:
+    book = journal()
+    ahead_ms = NEW_YEAR_MS + 10_000 * HOUR_MS
+    for hour in range(2):
+        book.write([run(hour)])
+        assert book.keep_safe(ahead_ms + hour * HOUR_MS)
+    taken = []
+    for hour in range(3):
+        book.write([run(10 + hour)])
+        taken.append(book.keep_safe(NEW_YEAR_MS + hour * HOUR_MS))
+        assert taken[-1].exists(), "the one just taken stays"
+    assert backups(tmp_path) == taken[-2:]
+
+
+def test_a_backup_that_a_clock_far_ahead_has_named_is_the_first_to_make_room(
+    tmp_path: Path, journal: Any, run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = journal()
+    book.write([run(0)])
+    book.keep_safe(NEW_YEAR_MS + 10_000 * HOUR_MS)
+    true = book.keep_safe(NEW_YEAR_MS)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2**20))
+    assert book.keep_safe(NEW_YEAR_MS + HOUR_MS) is None
+    assert backups(tmp_path) == [true]
+
+
+def test_a_backup_that_a_clock_far_ahead_has_named_is_put_back_last(
+    tmp_path: Path, run: MakeRun
+) -> None:
+    book = Journal.open(tmp_path / "journal.db", now_ms=NEW_YEAR_MS)
+    book.write([run(0)])
+    stale = book.keep_safe(NEW_YEAR_MS + 10_000 * HOUR_MS)
+    book.write([run(1)])
+    true = book.keep_safe(NEW_YEAR_MS)
+    book.close()
+    for wanted in (true, stale):
+        (tmp_path / "journal.db").write_bytes(b"no database at all")
+        book = Journal.open(tmp_path / "journal.db", now_ms=NEW_YEAR_MS + HOUR_MS)
+        book.close()
+        assert book.mishap
+        assert book.mishap.backup == wanted
+        wanted.unlink()
+
+
+def test_old_rows_go_also_when_the_disk_refuses_to_be_looked_over(
+    journal: Any, run: MakeRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    book = journal()
+    late_ms = NEW_YEAR_MS + RAW_MS + 24 * HOUR_MS
+    book.write([run(0), run(slot_ms=late_ms)])
+    monkeypatch.setattr(type(book.keeper), "look_over", refuse)
+    Clerk(book).keep(late_ms)
+    assert [entry.record for entry in book.outbox.entries(0, 9, 9)] == [run(slot_ms=late_ms)]
+    assert "disk I/O error" in caplog.text
+
+
+def test_nothing_is_dropped_of_a_journal_that_was_found_damaged(
+    journal: Any, run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find(*_: object, **__: object) -> None:
+        raise JournalCorrupt("page 3 is not what was written there")
+
+    book = journal()
+    late_ms = NEW_YEAR_MS + RAW_MS + 24 * HOUR_MS
+    book.write([run(0), run(slot_ms=late_ms)])
+    monkeypatch.setattr(type(book.keeper), "look_over", find)
+    with pytest.raises(JournalCorrupt):
+        Clerk(book).keep(late_ms)
+    assert len(book.outbox.entries(0, 9, 9)) == 2
 
 
 def test_a_backup_is_of_the_same_rows(

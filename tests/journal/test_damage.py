@@ -244,7 +244,7 @@ def test_of_several_backups_the_newest_takes_its_place(tmp_path: Path, original:
     before = answers(book)
     book.close()
     path.write_bytes(b"no database at all")  # nothing can be saved from it
-    book = Journal.open(path, now_ms=NOW_MS + 1)
+    book = Journal.open(path, now_ms=NOW_MS + 2 * 3_600_000 + 1)
     assert book.mishap
     assert book.mishap.backup == newest
     assert answers(book)._replace(slots=0) == before._replace(slots=0)

@@ -334,7 +334,7 @@ def test_what_was_dropped_is_not_counted_again_when_it_comes_again(
 def test_a_clock_that_was_ahead_does_not_make_later_runs_old(journal: Open, run: MakeRun) -> None:
     book = journal()
     book.write([run(0)])
-    book.keep_small(NOW_MS * 2)
+    book.prune(NOW_MS * 2, NOW_MS * 2)
     assert book.write([run(1)]).new == 1
 
 

@@ -45,6 +45,23 @@ def test_cursors_outlive_restarts_and_go_with_their_destination(journal: Open) -
     assert outbox.cursor("old", "logs") == Cursor(0, 0)
 
 
+def test_a_destination_that_was_removed_does_not_get_its_cursor_back(
+    journal: Open, run: MakeRun
+) -> None:
+    book = journal()
+    book.write(run(n) for n in range(10))
+    book.outbox.move("main", "logs", Cursor(10, 10))
+    book.outbox.move("old", "logs", Cursor(2, 4))
+    book.outbox.retain([("main", "logs")])
+    book.outbox.move("old", "logs", Cursor(4, 4))  # by a thread that nobody waited for
+    assert book.outbox.cursor("old", "logs") == Cursor(0, 0)
+    assert book.prune(NOW_MS + 3_600_000, 0) == 10, "it holds back nothing"
+    book.outbox.retain([("main", "logs"), ("old", "logs")])
+    book.outbox.move("old", "logs", Cursor(0, 0))
+    book.outbox.move("old", "logs", Cursor(5, 5))
+    assert book.outbox.cursor("old", "logs") == Cursor(5, 5), "configured again, it begins anew"
+
+
 def test_frozen_payloads_stay_byte_for_byte_until_forgotten(journal: Open) -> None:
     outbox = journal().outbox
     ids = [outbox.freeze(bytes([n]) * n, NOW_MS + n) for n in range(1, 6)]

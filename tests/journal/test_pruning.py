@@ -15,7 +15,7 @@ from prober.journal.pruning import RAW_MS, ROLLUPS_MS
 from prober.journal.view import View
 from prober.model import Outcome, Run
 from prober.slo.window import Span
-from tests.journal.conftest import NEW_YEAR_MS
+from tests.journal.conftest import NEW_YEAR_MS, build_run
 
 DAY_MS = 86_400_000
 MakeRun = Callable[..., Run]
@@ -30,23 +30,56 @@ def kept(path: Path) -> list[Outcome]:
     return found
 
 
+def later(book: Journal, after_ms: int) -> int:
+    """Prune so long after the first run, when one has failed just then; how many rows went."""
+    now_ms = NEW_YEAR_MS + after_ms
+    book.write([build_run(outcome=Outcome.FAILED, slot_ms=now_ms)], now_ms)
+    return book.keep_small(now_ms)
+
+
 def test_failures_outlive_successes(tmp_path: Path, journal: Any, run: MakeRun) -> None:
     book = journal()
     book.write(run(n, list(Outcome)[n % 3], evidence=EVIDENCE) for n in range(30))
     book.write([run(0, Outcome.FAILED, attempt=2, evidence=EVIDENCE)])
-    assert book.keep_small(NEW_YEAR_MS + RAW_MS + DAY_MS) == 20
-    assert kept(book.path) == [Outcome.FAILED] * 11, "with what they saw"
-    assert book.keep_small(NEW_YEAR_MS + RAW_MS + 2 * DAY_MS) == 0
-    assert len(book.outbox.entries(0, 100, 100)) == 11
-    assert book.keep_small(NEW_YEAR_MS + ROLLUPS_MS + 2 * DAY_MS) == 11
-    assert kept(book.path) == []
-    assert book.outbox.entries(0, 100, 100) == []
+    assert later(book, RAW_MS + DAY_MS) == 20
+    assert kept(book.path) == [Outcome.FAILED] * 12, "with what they saw"
+    assert later(book, RAW_MS + 2 * DAY_MS) == 0
+    assert len(book.outbox.entries(0, 100, 100)) == 13
+    assert later(book, ROLLUPS_MS + 2 * DAY_MS) == 11
+    assert kept(book.path) == [Outcome.FAILED] * 3, "those that came later"
+    assert len(book.outbox.entries(0, 100, 100)) == 3
+
+
+def test_a_clock_that_is_ahead_of_every_run_drops_nothing(journal: Any, run: MakeRun) -> None:
+    book = journal()
+    book.write(run(n, list(Outcome)[n % 3]) for n in range(30))
+    assert book.keep_small(NEW_YEAR_MS + 425 * DAY_MS) == 0
+    assert len(kept(book.path)) == 30
+
+
+def test_a_clock_that_is_ahead_while_runs_go_on_costs_the_oldest_day_a_pass(
+    journal: Any, run: MakeRun
+) -> None:
+    book = journal()
+    book.write(run(60 * hour) for hour in range(30 * 24))
+    assert later(book, 425 * DAY_MS) == 24
+    assert later(book, 425 * DAY_MS) == 24
+    assert len(kept(book.path)) == 28 * 24 + 1
+
+
+def test_a_long_rest_is_caught_up_with(journal: Any, run: MakeRun) -> None:
+    book = journal()
+    book.write(run(60 * hour) for hour in range(48))
+    book.write(run(60 * hour, Outcome.FAILED) for hour in range(48, 60))
+    book.write(run(60 * (24 * 60 + hour)) for hour in range(48))
+    assert [later(book, 200 * DAY_MS) for _ in range(5)] == [24, 24, 24, 24, 0]
+    assert len(kept(book.path)) == 12 + 1, "failures are no reason to stop"
 
 
 def test_a_failure_that_was_kept_is_not_counted_again(journal: Any, run: MakeRun) -> None:
     book = journal()
     book.write([run(0, Outcome.FAILED), run(1)])
-    book.keep_small(NEW_YEAR_MS + RAW_MS + DAY_MS)
+    later(book, RAW_MS + DAY_MS)
     before = book.counters()
     assert book.write([run(0, Outcome.FAILED)]).expired == 1
     assert book.counters() == before
@@ -63,9 +96,9 @@ def test_what_came_again_is_kept_as_long_as_its_run(journal: Any, run: MakeRun) 
     book = journal()
     book.write([run(0, Outcome.FAILED), run(1)] * 3)
     assert again() == 4
-    book.keep_small(NEW_YEAR_MS + RAW_MS + DAY_MS)
+    later(book, RAW_MS + DAY_MS)
     assert again() == 2, "those of the failure, which is kept"
-    book.keep_small(NEW_YEAR_MS + ROLLUPS_MS + 2 * DAY_MS)
+    later(book, ROLLUPS_MS + 2 * DAY_MS)
     assert again() == 0
 
 
@@ -79,7 +112,7 @@ def test_writers_wait_for_a_step_and_not_for_all_of_it(
     pruned = threading.Event()
 
     def prune() -> None:
-        book.keep_small(NEW_YEAR_MS + RAW_MS + 10 * DAY_MS)
+        book.prune(NEW_YEAR_MS + 10 * DAY_MS, 0)
         pruned.set()
 
     thread = threading.Thread(target=prune)

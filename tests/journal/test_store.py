@@ -19,21 +19,9 @@ from prober.journal.store import open_reader, open_writer
 from prober.journal.view import View
 from prober.journal.volume import Lock
 from prober.model import Outcome, Run
+from tests.journal.conftest import open_without_room
 
 NOW_MS = 1_767_225_600_000
-#: Opens a journal while no file may grow, as on a full disk, and says what came of it.
-OPEN_WITHOUT_ROOM = """
-import resource, signal, sys
-from pathlib import Path
-from prober.errors import JournalError
-from prober.journal.journal import Journal
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
-try:
-    print("opened", Journal.open(Path(sys.argv[1])).set_aside)
-except JournalError as error:
-    print(type(error).__name__, error)
-"""
 
 
 def test_what_a_writer_committed_a_reader_sees(tmp_path: Path) -> None:
@@ -191,12 +179,7 @@ def test_damage_found_while_running_is_an_error_of_the_journal(
 
 
 def test_a_journal_on_a_full_disk_is_refused_and_not_set_aside(closed: Path) -> None:
-    said = subprocess.run(
-        [sys.executable, "-c", OPEN_WITHOUT_ROOM, str(closed), "0"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    said = open_without_room(closed, 0)
     assert said.startswith("JournalError")
     assert "cannot be" in said
     assert not list(closed.parent.glob("*.corrupt-*"))
@@ -214,7 +197,7 @@ def test_a_reader_open_for_long_blocks_nothing_and_sees_one_moment(
     with reader.at_one_moment():
         assert reader.newest_seq() == 1
         book.write(run(n) for n in range(1, 2000))
-        book.keep_small(NOW_MS * 2)
+        book.prune(NOW_MS * 2, NOW_MS * 2)
         book.write([run(5000, Outcome.FAILED)])
         assert reader.newest_seq() == 1
     assert reader.newest_seq() == 2001

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import zlib
 from collections import Counter
@@ -11,11 +12,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, Self, TypeVar
 
-from prober.errors import JournalLocked
+from prober.errors import JournalError, JournalLocked
 from prober.journal.journal import Journal
 from prober.journal.tally import Rule
 from prober.telemetry import answer, decode
 
+_logger = logging.getLogger(__name__)
 Value = TypeVar("Value")
 GZIP: Final = 31  # zlib's word for: a gzip header and nothing else
 SPANS_REFUSED: Final = (
@@ -180,8 +182,17 @@ class Clerk:
         )
 
     def keep(self, now_ms: int) -> None:
-        """Look the journal over, have a young backup of it, and let old rows go; slow."""
-        self.journal.keep_safe(now_ms)
+        """Look the journal over, have a young backup of it, and let old rows go; slow.
+
+        A disk that refuses the first wants the last all the more; not so damage: nothing is
+        dropped of a journal that is to be saved.
+        """
+        try:
+            self.journal.keep_safe(now_ms)
+        except JournalError:  # it is damaged, or being closed
+            raise
+        except Exception:
+            _logger.exception("the journal could not be looked over")
         self.journal.keep_small(now_ms)
 
     def _logs(self, body: bytes) -> Taken:
