@@ -64,14 +64,15 @@ def first_lines(error: BaseException) -> str:
 def explained(error: BaseException, home: Path) -> str:
     """What an exception says, and at which line of a journey's directory where that is not told.
 
-    What Playwright raises names the locator it was about; a plain `assert` names nothing.
+    What Playwright raises names the locator it was about, and who gives an `assert` words says
+    enough by them; one without says nothing.
     """
     said = first_lines(error)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(home)]
     if not own or isinstance(error, Error | TargetAnswered | InputError):
         return said
-    if isinstance(error, AssertionError) and own[-1] is not frames[-1]:
+    if isinstance(error, AssertionError) and (str(error) or own[-1] is not frames[-1]):
         return said
     place = own[-1]
     code = (place.line or "")[:_LONGEST_CODE]

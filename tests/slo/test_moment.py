@@ -64,6 +64,7 @@ def test_a_moment_survives_being_written(time_ms: int, offset_min: int) -> None:
 
 def test_a_moment_that_cannot_be_written_is_the_nearest_that_can() -> None:
     assert iso(-1) == "1970-01-01T00:00:00Z"
+    assert iso(1_999) == "1970-01-01T00:00:01Z"
     assert iso(10**17) == "9999-12-31T23:59:59Z"
 
 
