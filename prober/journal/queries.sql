@@ -117,6 +117,11 @@ SELECT seq FROM run
 WHERE series = :series AND slot_ms < :before_ms AND counted & 1
 ORDER BY slot_ms DESC LIMIT :limit;
 
+-- name: recent_bodies
+SELECT record.body FROM run JOIN record USING (seq)
+WHERE run.series = :series AND run.slot_ms < :before_ms AND run.counted & 1
+ORDER BY run.slot_ms DESC LIMIT :limit;
+
 -- name: newest_bad
 SELECT seq FROM run INDEXED BY run_bad
 WHERE series = :series AND slot_ms >= :start_ms AND slot_ms < :end_ms AND counted & 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -33,11 +33,11 @@ class Glimpse:
 class Shown:
     """The newest runs of each series, as many as were ever asked for at once."""
 
-    def __init__(self, read: Callable[[int], Run | None]) -> None:
+    def __init__(self, read: Callable[[Sequence[int]], Mapping[int, Run]]) -> None:
         """Nothing is kept yet.
 
         Args:
-            read: the run of a record, by its number; None when there is none any more.
+            read: the runs of records, by their numbers, without those that are gone.
         """
         self._read = read
         #: By series and number of the record; the series that changed last is the last one.
@@ -50,16 +50,17 @@ class Shown:
     def glimpses(self, series: int, seqs: Sequence[int]) -> list[Glimpse]:
         """The runs of records of a series, in their order, without those that are gone."""
         kept = self._kept.get(series, {})
-        found = {seq: seen for seq in seqs if (seen := kept.get(seq) or self._glimpse(seq))}
+        read = self._read_new([seq for seq in seqs if seq not in kept])
+        found = {seq: seen for seq in seqs if (seen := kept.get(seq) or read.get(seq))}
         self._asked = max(self._asked, len(seqs))
         if not found.keys() <= kept.keys():
             others = {seq: seen for seq, seen in kept.items() if seq not in found}
             self._keep(series, found | others)
         return list(found.values())
 
-    def _glimpse(self, seq: int) -> Glimpse | None:
-        run = self._read(seq)
-        return Glimpse.of(run) if run else None
+    def _read_new(self, seqs: Sequence[int]) -> dict[int, Glimpse]:
+        runs = self._read(seqs) if seqs else {}
+        return {seq: Glimpse.of(run) for seq, run in runs.items()}
 
     def _keep(self, series: int, runs: dict[int, Glimpse]) -> None:
         """Those first that were asked for just now: a record may be newer than its run."""

@@ -61,7 +61,9 @@ class View:
     sums: Sums = field(init=False)
     regimes: Regimes = field(init=False)
     reasons: Reasons = field(init=False)
-    _shown: Shown = field(init=False)
+    #: Two, for neither is to push the other's runs out.
+    _newest: Shown = field(init=False)
+    _newest_bad: Shown = field(init=False)
     #: Causes of runs, by the number of their record.
     _causes: dict[int, str] = field(default_factory=dict)
 
@@ -70,7 +72,7 @@ class View:
         self.sums = Sums(self.moment)
         self.regimes = Regimes(self.store)
         self.reasons = Reasons(self.store)
-        self._shown = Shown(self.run)
+        self._newest, self._newest_bad = Shown(self._runs), Shown(self._runs)
 
     @classmethod
     def open(cls, path: Path, damaged: Callable[[str], None] = lambda _: None) -> View:
@@ -184,17 +186,18 @@ class View:
 
     def recent(self, series: int, before_ms: int, limit: int) -> list[Run]:
         """The last counted runs whose slot lies before a moment, newest first."""
-        runs = map(self.run, self._recent(series, before_ms, limit))
-        return [run for run in runs if run]
+        values = {"series": series, "before_ms": before_ms, "limit": limit}
+        return [unpack_run(body) for (body,) in self.store.all("recent_bodies", **values)]
 
     def glimpses(self, series: int, before_ms: int, limit: int) -> list[Glimpse]:
         """The same, of each only what is seen of it among others: quick when asked for again."""
-        return self._shown.glimpses(series, self._recent(series, before_ms, limit))
+        rows = self.store.all("recent_runs", series=series, before_ms=before_ms, limit=limit)
+        return self._newest.glimpses(series, [seq for (seq,) in rows])
 
     def newest_bad(self, series: int, span: Span, limit: int) -> list[Glimpse]:
         """The newest counted runs of a span that failed or were odd by a mark, newest first."""
         rows = self.store.all("newest_bad", series=series, limit=limit, **span._asdict())
-        return self._shown.glimpses(series, [seq for (seq,) in rows])
+        return self._newest_bad.glimpses(series, [seq for (seq,) in rows])
 
     def attempts(self, key: str) -> list[Run]:
         """Every attempt of the slot whose run has this key, see `RunId.key`; empty: none has."""
@@ -233,9 +236,10 @@ class View:
         )
         return [unpack_run(row[0]) for row in rows]
 
-    def _recent(self, series: int, before_ms: int, limit: int) -> list[int]:
-        rows = self.store.all("recent_runs", series=series, before_ms=before_ms, limit=limit)
-        return [seq for (seq,) in rows]
+    def _runs(self, seqs: Iterable[int]) -> dict[int, Run]:
+        """The runs of records, by their numbers, without those that were pruned."""
+        rows = self.store.all("list_bodies", seqs=json.dumps(list(seqs)))
+        return {seq: unpack_run(body) for seq, body in rows}
 
     def _cause(self, seq: int) -> str:
         """Why a run gave no verdict."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple
 
 import pytest
@@ -14,7 +14,7 @@ MakeRun = Callable[..., Run]
 
 
 def test_of_each_series_as_many_are_kept_as_were_asked_for_at_once(run: MakeRun) -> None:
-    shown = Shown(run)
+    shown = Shown(lambda seqs: {seq: run(seq) for seq in seqs})
     for newest in range(100):
         for series in (1, 2):
             seqs = range(newest, max(newest - 3, -1), -1)
@@ -34,9 +34,9 @@ def test_a_run_is_read_once_however_often_it_is_shown(
 ) -> None:
     read: list[int] = []
 
-    def unpack(seq: int) -> Run:
-        read.append(seq)
-        return run(seq)
+    def unpack(seqs: Sequence[int]) -> dict[int, Run]:
+        read.extend(seqs)
+        return {seq: run(seq) for seq in seqs}
 
     shown = Shown(unpack)
     for seqs in asked:
@@ -45,7 +45,7 @@ def test_a_run_is_read_once_however_often_it_is_shown(
 
 
 def test_a_run_that_is_gone_is_left_out(run: MakeRun) -> None:
-    shown = Shown(lambda seq: run(seq) if seq > 1 else None)
+    shown = Shown(lambda seqs: {seq: run(seq) for seq in seqs if seq > 1})
     found = shown.glimpses(1, [3, 2, 1])
     assert seen(found) == seen([Glimpse.of(run(3)), Glimpse.of(run(2))])
 
@@ -54,7 +54,7 @@ def test_of_all_series_no_more_are_kept_than_there_is_room_for(
     run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("prober.journal.shown.MOST", 5)
-    shown = Shown(run)
+    shown = Shown(lambda seqs: {seq: run(seq) for seq in seqs})
     for series in (1, 2, 3):
         found = shown.glimpses(series, [2, 1])
         assert seen(found) == seen([Glimpse.of(run(2)), Glimpse.of(run(1))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import astuple
 
@@ -103,6 +104,20 @@ def test_runs_that_are_shown_again_are_not_unpacked_again(
     assert list(map(astuple, after)) == list(map(astuple, recent))
     assert [one.outcome for one in after] == ["passed", "failed", "passed", "passed"]
     assert [any(one is other for other in before) for one in after] == [False, False, True, True]
+
+
+def test_runs_that_are_shown_for_two_reasons_push_each_other_out_of_neither(
+    journal: Callable[..., Journal], view: Look, run: MakeRun
+) -> None:
+    book, look = journal(), view()
+    book.write(run(n, Outcome.FAILED if n < 3 else Outcome.PASSED) for n in range(6))
+    series = look.series()[0].id
+
+    def shown() -> list[Glimpse]:
+        bad = look.newest_bad(series, Span(0, 2**60), 3)
+        return [*bad, *look.glimpses(series, 2**60, 3)]
+
+    assert all(map(operator.is_, shown(), shown()))
 
 
 def test_an_empty_journal_answers_every_question(
