@@ -280,6 +280,8 @@ def _declare(body: Body, more: dict[str, Any], *options: Any) -> Body:
     for noun, names in nouns.items():
         if wrong := [each for each in names if not _NAME.fullmatch(each)]:
             raise ValueError(f"{wrong[0]!r} is not {noun}, use a-z, 0-9 and _")
+    if definition.step is not None:
+        step(definition.step)
     if definition.emulation != PLAIN and not definition.needs_browser:
         raise ValueError("only a page has a device or network, ask for page")
     declared.append((definition, body))

@@ -173,9 +173,15 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Recorder]:
 @pytest.mark.usefixtures("stage")
 @pytest.mark.parametrize("name", ["", " \n", None, 5, ["pay"]])
 def test_a_step_has_a_name(name: Any) -> None:
+    def pays() -> None:
+        """All of it one step."""
+
     said = f"{name!r} is not a step's name, write what the user does in a few words"
     with pytest.raises(ValueError, match=re.escape(said)):
         step(name)
+    if name is not None:  # then a journey is not one step
+        with pytest.raises(ValueError, match=re.escape(said)):
+            journey(step=name)(pays)
 
 
 @pytest.mark.usefixtures("stage")

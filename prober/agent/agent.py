@@ -48,7 +48,6 @@ FLUSH_S = 4.0
 #: What a destination has for the request in flight when another set of them takes its place.
 _HAND_OVER_S = 1.0
 _FOLLOW_S = 1.0
-_REAP_S = 10.0
 
 
 class Agent:
@@ -106,8 +105,9 @@ class Agent:
         async with self._page():
             try:
                 if await _unless(stop, self._begin()):
-                    turns = [self.ticker.watch(), self._turn(), hourly(self._kept), _reap()]
+                    turns = [self.ticker.watch(), self._turn(), hourly(self._kept)]
                     turns += (self.reload.serve(), self._heed_damage(stop), self.copies.serve())
+                    turns.append(process.reap_for_ever())
                     loops += map(asyncio.create_task, turns)
                     self.ready = True
                     started()
@@ -384,9 +384,3 @@ async def _unless(stop: asyncio.Event, beginning: Any) -> bool:
     begin.cancel()
     await asyncio.wait({begin})
     return False
-
-
-async def _reap() -> None:
-    while True:
-        await asyncio.sleep(_REAP_S)
-        await asyncio.to_thread(process.reap)

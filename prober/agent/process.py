@@ -7,8 +7,10 @@ takes down everything that came from the worker, recognised by descent or by its
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
+import logging
 import os
 import shutil
 import signal
@@ -32,6 +34,7 @@ started: set[int] = set()
 _made: set[Path] = set()
 #: Held while a child is not in `started` yet: `reap` would take its exit status away.
 _starting = threading.Lock()
+log = logging.getLogger(__name__)
 
 
 def adopt_orphans() -> None:
@@ -69,6 +72,16 @@ def reap() -> None:
             if child.pid not in started and _is_zombie(child):
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(child.pid, os.WNOHANG)
+
+
+async def reap_for_ever(every_s: float = 10.0) -> None:
+    """Collect them again and again."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await asyncio.to_thread(reap)
+        except Exception:  # the next time must come
+            log.exception("children that had ended could not be collected, trying again")
 
 
 def start(command: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -7,6 +7,7 @@ such a run is marked, and one without a mark is kept as if its run had failed.
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ _PASSED = "passed"
 _SCRUBBED_S = 300
 #: No pass removes more than what so long a time left.
 _AT_ONCE_S = 7 * DAY_MS / 1000
+log = logging.getLogger(__name__)
 
 
 class _Kept(NamedTuple):
@@ -48,20 +50,38 @@ def prune(directory: Path, *, age_s: float, most_bytes: int) -> int:
 
     So go traces that were never scrubbed: whoever was to do it is dead.
     """
-    oldest_s = time.time() - age_s
     for raw in directory.glob(f"*/{RAW}"):
         with contextlib.suppress(FileNotFoundError):  # its run came to its end just now
             if raw.stat().st_mtime < time.time() - _SCRUBBED_S:
                 raw.unlink()
-    room, removed = most_bytes, 0
-    folders = sorted(_folders(directory), reverse=True)
-    oldest_s = min([oldest_s, *(kept.changed_s + _AT_ONCE_S for kept in folders)])
-    for kept in folders:
+    removed = _remove_old(list(_folders(directory)), time.time() - age_s)
+    room = most_bytes
+    for kept in sorted(_folders(directory), reverse=True):
         room -= kept.size
-        if room < 0 or kept.changed_s < oldest_s:
-            shutil.rmtree(kept.folder, ignore_errors=True)
-            removed += 1
+        if room < 0:
+            removed += _removed(kept.folder)
     return removed
+
+
+def _remove_old(folders: list[_Kept], oldest_s: float) -> int:
+    removed = 0
+    for kept in sorted(folders, key=lambda each: each.changed_s):
+        if kept.changed_s >= oldest_s:
+            break
+        if _removed(kept.folder):
+            removed += 1
+            oldest_s = min(oldest_s, kept.changed_s + _AT_ONCE_S)
+    return removed
+
+
+def _removed(folder: Path) -> bool:
+    """Whether a folder could be removed; one that could not keeps no other."""
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        log.warning("evidence that is to go cannot be removed, trying again in an hour: %s", error)
+        return False
+    return True
 
 
 def _folders(directory: Path) -> Iterator[_Kept]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -131,3 +132,22 @@ def test_a_child_of_somebody_else_in_the_house_is_not_reaped() -> None:
         process.reap()
         assert mine.wait() == 7
         process.started.discard(mine.pid)
+
+
+def test_what_is_in_the_way_once_ends_no_reaping(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def reap() -> None:
+        asked.append("once more")
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(process, "reap", reap)
+
+    async def watch() -> None:
+        reaping = asyncio.create_task(process.reap_for_ever(0))
+        async with asyncio.timeout(5):
+            while len(asked) < 3:
+                await asyncio.sleep(0)
+        reaping.cancel()
+
+    asyncio.run(watch())

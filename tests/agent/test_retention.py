@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -40,6 +41,23 @@ def test_a_clock_that_is_ahead_costs_the_oldest_week_a_pass(
     monkeypatch.setattr(time, "time", lambda: ahead_s)
     assert prune(tmp_path, age_s=400 * DAY_S, most_bytes=MANY) == 2
     assert [folder.exists() for folder in folders] == [True, True, False, False]
+
+
+def test_a_folder_that_cannot_be_removed_keeps_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stuck, old, new = (keep(tmp_path, f"run-{d}", age_s=d * DAY_S) for d in (90, 50, 1))
+    remove = shutil.rmtree
+
+    def refuse(folder: Path) -> None:
+        if folder == stuck:
+            raise PermissionError(1, "Operation not permitted", str(folder))
+        remove(folder)
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    assert prune(tmp_path, age_s=40 * DAY_S, most_bytes=MANY) == 1
+    assert [folder.exists() for folder in (stuck, old, new)] == [True, False, True]
+    assert str(stuck) in caplog.text
 
 
 def test_the_oldest_go_until_the_rest_fits(tmp_path: Path) -> None:
