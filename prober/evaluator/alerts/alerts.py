@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from typing import Any, Self
 
 from prober.errors import AuditBroken, SourceUnavailable
 from prober.evaluator.alerts.look import Incident, Look
-from prober.evaluator.alerts.memory import FIRING, PENDING, Account, Alert, Memory
+from prober.evaluator.alerts.memory import FIRING, GONE, PENDING, Account, Alert, Budget, Memory
 from prober.evaluator.alerts.notices import Presence
 from prober.evaluator.audit import AuditLog
 from prober.evaluator.judging.plain import exact
@@ -19,6 +20,8 @@ from prober.slo.advice import Advised
 from prober.slo.contract import Contract
 from prober.slo.exclusion import Exclusion
 from prober.slo.moment import iso
+
+_logger = logging.getLogger("prober")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,8 @@ class Alerts:
     groups: tuple[Group, ...] = ()
     #: When the last look was over, in ms since 1970; None: there was none.
     looked_ms: int | None = None
-    #: The same of the last one whose news were written down, so that people can be told of them.
+    #: The same of the last one that judged every contract and whose news were written down, so
+    #: that people can be told of them.
     noted_ms: int | None = None
     #: By journey.
     _presence: dict[str, Presence] = field(default_factory=dict)
@@ -90,10 +94,12 @@ class Alerts:
             ProberError: the audit log cannot be written, or was changed; alerts fire all the same.
         """
         with self._turn:
-            groups = tuple(self._look(now_ms))
+            broken: list[str] = []
+            groups = tuple(self._look(now_ms, broken))
             try:
                 self.memory.write()
-                self.noted_ms = now_ms
+                if not broken:
+                    self.noted_ms = now_ms
             finally:
                 self.groups, self.looked_ms = groups, now_ms
 
@@ -107,20 +113,25 @@ class Alerts:
         with self._turn:
             self.contracts, self.source, self.exclusions = contracts, source, exclusions
 
-    def _look(self, now_ms: int) -> Iterator[Group]:
+    def _look(self, now_ms: int, broken: list[str]) -> Iterator[Group]:
+        """Look at every contract; fills in those whose look an error has ended."""
         exclusions, once = tuple(self.exclusions()), Once(self.source)
-        for alert in self._orphans():
-            self.memory.resolve(alert, now_ms)
+        self._end_orphans(now_ms)
         before = {group.slo: group for group in self.groups}
         with self.source.at_one_moment():
             for contract in self.contracts:
-                presence = self._present(contract.journey, once, now_ms)
-                look = Look(contract, once, presence, exclusions, self.memory, now_ms)
                 try:
-                    yield self._group(look)
+                    presence = self._present(contract.journey, once, now_ms)
+                    look = Look(contract, once, presence, exclusions, self.memory, now_ms)
+                    group: Group | None = self._group(look)
                 except SourceUnavailable:  # in the middle of it: the next look goes on
-                    if contract.name in before:
-                        yield before[contract.name]
+                    group = before.get(contract.name)
+                except Exception:  # it costs no other contract its alerts
+                    _logger.exception("the alerts of %s could not be judged", contract.name)
+                    broken.append(contract.name)
+                    group = before.get(contract.name)
+                if group:
+                    yield group
 
     def _group(self, look: Look) -> Group:
         advised, incidents = look.take()
@@ -150,10 +161,19 @@ class Alerts:
         self._presence[journey] = Presence(periods=periods, newest=known, noted=noted)
         return self._presence[journey]
 
-    def _orphans(self) -> list[Alert]:
-        """Alerts of contracts that are gone."""
+    def _end_orphans(self, now_ms: int) -> None:
+        """End what was told of contracts, and of budgets, that are gone."""
         names = {contract.name for contract in self.contracts}
-        return [a for a in self.memory.alerts.values() if a.notice.key.slo not in names]
+        for alert in list(self.memory.alerts.values()):
+            if alert.notice.key.slo not in names:
+                self.memory.resolve(alert, now_ms, reason=GONE)
+        budgets = (
+            Budget(contract.name, objective.name, window.name)
+            for contract in self.contracts
+            for objective in contract.objectives
+            for window in contract.windows
+        )
+        self.memory.abandon(budgets, now_ms)
 
 
 def _alert(alert: Alert) -> dict[str, Any]:

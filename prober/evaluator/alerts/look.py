@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from prober.evaluator.alerts.memory import Alert, Memory
+from prober.evaluator.alerts.memory import GONE, Alert, Memory
 from prober.evaluator.alerts.notices import Key, Notice, Presence, notices
 from prober.evaluator.alerts.scene import RECENT_MS, newest_bad, scene
 from prober.evaluator.judging.counting import Counting
@@ -73,7 +73,9 @@ class Look:
         asked = list(self._postmortems(found, incidents))
         for notice in asked:
             self.memory.take(notice, self.now_ms)
-        if not self.presence.note and not any(result.note for result in found.results):
+        if self.presence.note or any(result.note for result in found.results):
+            self._wait([*told, *asked])
+        else:
             self._forget([*told, *asked])
         self._resolve(incidents)
         for result in found.results:
@@ -140,7 +142,8 @@ class Look:
         """What there is to see of an objective, or of the contract."""
         cost = next((each for each in incidents if each.objective == objective), None)
         span = Span(self.as_of_ms - RECENT_MS, self.as_of_ms)
-        measure = self._counting(objective).measure if objective else None
+        known = objective in (each.name for each in self.contract.objectives)
+        measure = self._counting(objective).measure if known else None
         return scene(
             found,
             advised,
@@ -187,7 +190,14 @@ class Look:
         watched = {each.key for each in told if due or each.standing is not Standing.UNKNOWN}
         for alert in self.alerts():
             if alert.notice.key not in watched:
-                self.memory.resolve(alert, self.now_ms)
+                self.memory.resolve(alert, self.now_ms, reason=GONE)
+
+    def _wait(self, told: Iterable[Notice]) -> None:
+        """Have alerts go on that a source could not speak of: silence ends none."""
+        spoken = {each.key for each in told}
+        for alert in self.alerts():
+            if alert.notice.key not in spoken:
+                self.memory.take(replace(alert.notice, standing=Standing.UNKNOWN), self.now_ms)
 
     def _resolve(self, incidents: Iterable[Incident]) -> None:
         """End alerts that have been quiet for long enough."""

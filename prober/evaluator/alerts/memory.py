@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Final, NamedTuple, Self
@@ -30,6 +30,10 @@ PATIENCE: Final = "patience.json"
 PENDING: Final = "pending"
 FIRING: Final = "firing"
 RESOLVED: Final = "resolved"
+#: The states that somebody is told of, from half of the budget on.
+TOLD_STATES: Final = (State.WARNING, State.CRITICAL, State.EXHAUSTED)
+#: Why something is over that may still be the matter: what it was judged by is no more.
+GONE: Final = "gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,8 @@ class Memory:
     audit: AuditLog
     alerts: dict[Key, Alert] = field(default_factory=dict)
     states: dict[Budget, State] = field(default_factory=dict)
+    #: Since when a budget is in states that somebody is told of; UNKNOWN ends none.
+    told: dict[Budget, int] = field(default_factory=dict)
     #: By SLO and rule, of alerts that are over.
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     #: Since when a budget stands better than was told.
@@ -90,7 +96,8 @@ class Memory:
             else:
                 body = entry.body
                 budget = Budget(body["slo"], body["objective"], body["window"])
-                memory.states[budget] = State(body["to"])
+                gone = body.get("reason") == GONE
+                memory._hold(budget, State(body["to"]), entry.at_ms, gone=gone)
         memory._take_up()
         return memory
 
@@ -119,17 +126,25 @@ class Memory:
         elif standing is Standing.QUIET:
             self.alerts.pop(key, None)
 
-    def resolve(self, alert: Alert, at_ms: int, consumed: Fraction | None = None) -> None:
+    def resolve(
+        self,
+        alert: Alert,
+        at_ms: int,
+        consumed: Fraction | None = None,
+        reason: str | None = None,
+    ) -> None:
         """End an alert.
 
         Args:
             alert: an open one.
             at_ms: when.
             consumed: share of the budget that its incident took; None: there was none.
+            reason: why, when it is not over but `GONE`.
         """
         if alert.firing:
             since = {"since_ms": alert.since_ms, "began_ms": alert.began_ms}
-            self._tell(RESOLVED, alert.notice, at_ms, {"consumed": _exact(consumed), **since})
+            body = {"consumed": _exact(consumed), "reason": reason, **since}
+            self._tell(RESOLVED, alert.notice, at_ms, body)
             self._count(alert.notice.key, consumed)
         del self.alerts[alert.notice.key]
 
@@ -145,17 +160,15 @@ class Memory:
             waited_ms = at_ms - since_ms
             state = settled(held, result.state, judgement.consumed, quantum, waited_ms, bands)
         if state is not held:
-            body = {
-                **budget._asdict(),
-                "from": held and str(held),
-                "to": str(state),
-                "consumed": _exact(judgement.consumed),
-                "reason": result.reason and str(result.reason),
-            }
-            self._unwritten.append((Kind.STATE, body, at_ms))
-            self.states[budget] = state
+            reason = result.reason and str(result.reason)
+            self._enter(budget, state, at_ms, _exact(judgement.consumed), reason)
         if state is result.state:
             self._better.pop(budget, None)
+
+    def abandon(self, judged: Iterable[Budget], at_ms: int) -> None:
+        """End what was told of budgets that are not among those that are judged."""
+        for budget in sorted(self.told.keys() - set(judged)):
+            self._enter(budget, State.UNKNOWN, at_ms, None, GONE)
 
     def unseen(self, slo: str) -> Iterator[dict[str, Any]]:
         """The bodies of what is new about a contract, for what was seen to be put beside it."""
@@ -207,6 +220,33 @@ class Memory:
         body = {"severity": notice.severity, "text": notice.text, "facts": notice.facts, **more}
         entry = {**notice.key._asdict(), "phase": phase, **body}
         self._unwritten.append((Kind.ALERT, entry, at_ms))
+
+    def _enter(
+        self, budget: Budget, state: State, at_ms: int, consumed: str | None, reason: str | None
+    ) -> None:
+        """Tell a state, and since when the one before it was one that somebody was told of."""
+        held = self.states.get(budget)
+        body = {
+            **budget._asdict(),
+            "from": held and str(held),
+            "to": str(state),
+            "since_ms": self.told.get(budget),
+            "consumed": consumed,
+            "reason": reason,
+        }
+        self._unwritten.append((Kind.STATE, body, at_ms))
+        self._hold(budget, state, at_ms, gone=reason == GONE)
+
+    def _hold(self, budget: Budget, state: State, at_ms: int, *, gone: bool) -> None:
+        """Go by a state that was entered; what is gone and comes back begins anew."""
+        self.states[budget] = state
+        if state in TOLD_STATES:
+            self.told.setdefault(budget, at_ms)
+        elif gone or state is not State.UNKNOWN:
+            self.told.pop(budget, None)
+        if gone:
+            del self.states[budget]
+            self._better.pop(budget, None)
 
     def _recall(self, entry: Entry) -> None:
         body = entry.body

@@ -47,6 +47,8 @@ _WORDS: Final[Mapping[str, _Words]] = {
     TEST: _Words("this is a test", "the test is over"),
     BUDGET: _Words("the error budget runs out", "the error budget has recovered"),
 }
+_RECOVERS: Final = _Words("the error budget recovers", "the error budget has recovered")
+_GONE: Final = _Words("", "what was told is no longer judged")
 #: The gravest first; what stands between are burn rates.
 _FIRST: Final = (ABSENT_EVERYWHERE,)
 _LAST: Final = (BUDGET, POSTMORTEM, NOTIFICATION, COVERAGE, VALIDITY, ABSENT)
@@ -119,7 +121,7 @@ class Message:
     @property
     def title(self) -> str:
         """One line."""
-        words = _WORDS.get(self.first.rule, _BURNS)
+        words = _words(self.first)
         if not self.first.begins:
             return f"[{RESOLVED}] {self.name}: {words.ends}"
         state = f", it is {self.first.state}" if self.first.state else ""
@@ -226,13 +228,20 @@ def sentence(news: News) -> str:
     if not news.begins:
         lasted = span(news.at_ms - news.since_ms)
         took = f", and took {_share(news.cost)} of the error budget" if news.cost else ""
-        return f"{news.name}{where} is over after {lasted}{took}"
+        over = "is no longer judged" if news.gone else "is over"
+        return f"{news.name}{where} {over} after {lasted}{took}"
     if news.rule == BUDGET:
         consumed = news.facts["consumed"]
         spent = f": {_share(consumed)} of its error budget is consumed" if consumed else ""
         return f"{news.severity} {news.name}: {news.text}{spent}"
     about = f"{news.key.objective} " if news.rule not in _WORDS else ""
     return f"{news.severity} {news.name}{where}: {about}{news.text}"
+
+
+def _words(news: News) -> _Words:
+    if news.gone:
+        return _GONE
+    return _RECOVERS if news.recovers else _WORDS.get(news.rule, _BURNS)
 
 
 def _alert(news: News) -> dict[str, Any]:

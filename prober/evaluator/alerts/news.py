@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from prober.evaluator.alerts.memory import FIRING
+from prober.evaluator.alerts.memory import FIRING, GONE, TOLD_STATES
 from prober.evaluator.alerts.notices import Key
 from prober.evaluator.audit import AuditLog, Entry, Kind
 from prober.slo.alert import TICKET
@@ -19,8 +19,6 @@ from prober.slo.state import State
 
 #: The rule of a state that is entered.
 BUDGET: Final = "budget"
-#: The states that somebody is told of, from half of the budget on.
-TOLD_STATES: Final = (State.WARNING, State.CRITICAL, State.EXHAUSTED)
 _KINDS: Final = (Kind.ALERT, Kind.STATE)
 _SILENCES: Final = (Kind.SILENCE, Kind.SILENCE_END)
 
@@ -46,6 +44,8 @@ class News:
     cost: str | None
     #: What was seen at that look, see `prober.evaluator.alerts.scene`; empty: nothing was.
     seen: Mapping[str, Any]
+    #: Whether it is over because nobody judges it any more.
+    gone: bool = False
 
     @property
     def begins(self) -> bool:
@@ -61,6 +61,14 @@ class News:
     def name(self) -> str:
         """The rule, of a budget with the state: what it is called elsewhere."""
         return f"{BUDGET}-{self.state.lower()}" if self.state else self.key.rule
+
+    @property
+    def recovers(self) -> bool:
+        """Whether it is a state that was entered from a worse one."""
+        before = self.facts.get("from")
+        if self.state is None or before not in TOLD_STATES:
+            return False
+        return TOLD_STATES.index(before) > TOLD_STATES.index(State(self.state))
 
     @property
     def slo(self) -> str:
@@ -87,7 +95,7 @@ def news_of(entry: Entry) -> News | None:
     """What an entry of the log tells; None: nothing that somebody waits for."""
     body = entry.body
     if entry.kind is Kind.STATE:
-        return _of_state(entry) if body["to"] != State.UNKNOWN else None
+        return _of_state(entry) if body["to"] != State.UNKNOWN or _gone(entry) else None
     firing = body["phase"] == FIRING
     began_ms, since_ms = body.get("began_ms"), body.get("since_ms", entry.at_ms)
     return News(
@@ -102,11 +110,13 @@ def news_of(entry: Entry) -> News | None:
         facts=body["facts"],
         cost=None if firing else body["consumed"],
         seen=body.get("seen", {}),
+        gone=_gone(entry),
     )
 
 
 def _of_state(entry: Entry) -> News:
     body, told = entry.body, entry.body["to"] in TOLD_STATES
+    since_ms = None if told else body.get("since_ms")
     return News(
         number=entry.number,
         id=entry.id,
@@ -114,12 +124,17 @@ def _of_state(entry: Entry) -> News:
         key=Key(body["slo"], BUDGET, body["objective"], body["window"]),
         severity=TICKET,
         now=body["to"] if told else None,
-        since_ms=entry.at_ms,
+        since_ms=entry.at_ms if since_ms is None else since_ms,
         text=f"{body['objective']} is {body['to']}",
         facts={"consumed": body["consumed"], "from": body["from"], "to": body["to"]},
         cost=None,
         seen=body.get("seen", {}),
+        gone=_gone(entry),
     )
+
+
+def _gone(entry: Entry) -> bool:
+    return entry.body.get("reason") == GONE
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ import pytest
 
 from prober.errors import AuditBroken, ProberError, SourceUnavailable
 from prober.evaluator.alerts.alerts import Alerts, Group
+from prober.evaluator.alerts.news import Bulletin
 from prober.evaluator.audit import AUDIT, AuditLog
 from prober.evaluator.given import JOURNAL
 from prober.evaluator.sources.journal import JournalSource
@@ -312,7 +313,7 @@ class Gone(JournalSource):
 
     __slots__ = ()
 
-    def counts(self, *_: Any) -> Any:
+    def counts(self, *_: Any, **__: Any) -> Any:
         raise SourceUnavailable("the backend is down")
 
     slices = periods = newest = since = planned = silent = counts
@@ -336,6 +337,24 @@ def test_a_source_that_does_not_answer_ends_nothing_and_pages_after_three_rounds
         for alert in watch.alerts.groups[0].alerts
     )
     assert watch.told("state") == states
+
+
+def test_an_alert_that_was_quiet_does_not_end_while_the_source_does_not_answer(
+    bench: Callable[..., Bench],
+) -> None:
+    """It would be over 10 minutes after 20; what users met from 22 on nobody knows."""
+    watch = bench(outage(0, 10))
+    watch.until(21)
+    quiet = [a for a in watch.alerts.groups[0].alerts if a.quiet_ms is not None]
+    assert "page-fast" in {alert.notice.key.rule for alert in quiet}
+    watch.alerts.source = Gone(watch.source.view)
+    watch.until(60, start=22)
+    assert [entry for entry in watch.told() if entry[0] == "resolved"] == []
+    watch.restart()
+    watch.until(70, start=61)
+    assert ("resolved", "page-fast") not in watch.told()
+    watch.at(71)
+    assert ("resolved", "page-fast") in watch.told()
 
 
 def test_a_share_of_the_budget_is_told_once_and_again_only_after_it_has_recovered(
@@ -421,6 +440,24 @@ def test_a_state_is_told_better_a_bad_run_s_worth_below_its_edge(
     assert watch.told("state")[-1] == ("CAUTION", "FULL")
 
 
+def test_the_end_of_a_state_says_since_when_there_was_something_to_tell(
+    bench: Callable[..., Bench],
+) -> None:
+    """Two hours hold 120 runs, of which 12 may fail; 30 do, and leave again."""
+    watch = bench(outage(0, 30), text={"window": "2h", "target": "90%"}, last=400)
+    watch.until(80, step=2)
+    watch.restart()
+    watch.until(160, start=82, step=2)
+    bulletin = Bulletin(watch.audit)
+    bulletin.catch_up()
+    states = [each for each in bulletin.after(0) if each.rule == "budget"]
+    first = next(each for each in states if each.begins)
+    end = next(each for each in states[states.index(first) :] if not each.begins)
+    assert (first.state, first.since_ms) == ("WARNING", first.at_ms)
+    assert [each.state for each in states if each.recovers] == ["CRITICAL", "WARNING"]
+    assert end.since_ms == first.at_ms < end.at_ms - 2 * HOUR_MS
+
+
 def test_what_is_excluded_wakes_nobody(bench: Callable[..., Bench]) -> None:
     watch = bench(outage(0, 10))
     maintenance = Exclusion(
@@ -454,6 +491,55 @@ def test_alerts_of_a_contract_or_rule_that_is_gone_end(bench: Callable[..., Benc
     told = watch.audit.entries("alert")
     ended = {e.body["rule"] for e in told if e.body["phase"] == "resolved"}
     assert {e.body["rule"] for e in told if e.body["slo"] == "checkout"} == ended
+
+
+def test_an_objective_that_is_taken_out_while_its_alert_fires_costs_no_other_its_alerts(
+    bench: Callable[..., Bench],
+) -> None:
+    more = '    - {name: latency, sli: {latency: {threshold: 8s}}, target: "99%"}'
+    watch = bench(outage(0, 10), text={"more": more})
+    watch.at(5)
+    watch.contract = replace(watch.contract, objectives=watch.contract.objectives[:1])
+    watch.restart()
+    watch.at(6)
+    ended = [e.body for e in watch.audit.entries("alert") if e.body["phase"] == "resolved"]
+    assert {body["objective"] for body in ended} == {"latency"}
+    assert ended[0]["seen"]["name"] == "Checkout completes"
+    watch.restart()
+    watch.until(45, start=7)
+    assert ("resolved", "page-fast") in watch.told()[-3:]
+
+
+class Odd(JournalSource):
+    """A source that is wrong about one journey, which nobody foresaw."""
+
+    __slots__ = ()
+
+    def periods(self, journey: str, as_of_ms: int) -> dict[str, int]:
+        if journey == "login":
+            raise ValueError("nobody foresaw it")
+        return super().periods(journey, as_of_ms)
+
+
+def test_an_error_at_one_contract_costs_no_other_its_alerts(
+    bench: Callable[..., Bench], caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = bench(outage(0, 10))
+    login = replace(watch.contract, name="login", journey="login")
+    watch.alerts.judge_by((login, watch.contract), watch.source, tuple)
+    before = watch.at(0)
+    watch.alerts.source = Odd(watch.source.view)
+    watch.at(5)
+    assert ("firing", "page-fast") in watch.told()
+    assert watch.alerts.groups[0] is before
+    assert watch.alerts.groups[1].advised.advice == "act_now"
+    assert "the alerts of login could not be judged" in caplog.text
+    assert "nobody foresaw it" in caplog.text
+    # Somebody is paged for it, see `ProberAlertsNotJudged`.
+    assert watch.alerts.noted_ms == NOON_MS + LAG_MS
+    watch.alerts.source = watch.source
+    watch.at(6)
+    assert watch.alerts.noted_ms == watch.alerts.looked_ms
 
 
 def test_other_contracts_are_looked_at_while_what_waits_goes_on_waiting(

@@ -41,7 +41,7 @@ BURNS = "burns at 50x: a full budget would last 14h; 3 failures in 1h, in eu-wes
 
 
 def news(rule: str = "page-fast", **changes: Any) -> News:
-    given = {
+    given: dict[str, Any] = {
         "number": 7,
         "id": "abc",
         "at_ms": BEGAN_MS + 4 * MINUTE_MS,
@@ -145,6 +145,36 @@ def test_an_end_says_how_long_it_lasted_and_what_it_cost() -> None:
             "[ticket] Checkout completes: the error budget runs out, it is CRITICAL",
             "ticket budget-critical: availability is CRITICAL: 80% of its error budget is consumed",
             id="a state that is entered",
+        ),
+        pytest.param(
+            news(
+                "budget",
+                severity="ticket",
+                now="CRITICAL",
+                text="availability is CRITICAL",
+                facts={"consumed": "4/5", "from": "EXHAUSTED", "to": "CRITICAL"},
+            ),
+            "[ticket] Checkout completes: the error budget recovers, it is CRITICAL",
+            "ticket budget-critical: availability is CRITICAL: 80% of its error budget is consumed",
+            id="a state that is better than the one before",
+        ),
+        pytest.param(
+            news("budget", now=None, at_ms=BEGAN_MS + 45 * MINUTE_MS),
+            "[resolved] Checkout completes: the error budget has recovered",
+            "budget is over after 45m",
+            id="a state that is left",
+        ),
+        pytest.param(
+            news("budget", now=None, at_ms=BEGAN_MS + 45 * MINUTE_MS, gone=True),
+            "[resolved] Checkout completes: what was told is no longer judged",
+            "budget is no longer judged after 45m",
+            id="a state of a budget that is gone",
+        ),
+        pytest.param(
+            news(now=None, at_ms=BEGAN_MS + 45 * MINUTE_MS, gone=True),
+            "[resolved] Checkout completes: what was told is no longer judged",
+            "page-fast is no longer judged after 45m",
+            id="an alert whose rule is gone",
         ),
     ],
 )

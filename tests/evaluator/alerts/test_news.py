@@ -82,6 +82,54 @@ def test_that_nobody_knows_a_state_ends_nothing(log: AuditLog) -> None:
     assert bulletin.newest()[BUDGET].number == 1
 
 
+@pytest.mark.parametrize(
+    ("more", "since_ms"),
+    [
+        pytest.param({"since_ms": 40}, 40, id="since it began"),
+        pytest.param({"since_ms": None}, 90, id="nobody was told of the one before"),
+        pytest.param({}, 90, id="of an older version"),
+    ],
+)
+def test_the_end_of_a_state_is_told_with_its_beginning(
+    log: AuditLog, more: dict[str, Any], since_ms: int
+) -> None:
+    log.append("state", {**state("CRITICAL", "CAUTION"), **more}, 90)
+    bulletin = Bulletin(log)
+    bulletin.catch_up()
+    (end,) = bulletin.after(0)
+    assert (end.now, end.since_ms, end.gone) == (None, since_ms, False)
+
+
+def test_a_state_of_a_budget_that_is_gone_is_over(log: AuditLog) -> None:
+    log.append("state", state("FULL", "EXHAUSTED"), 1)
+    log.append("state", {**state("EXHAUSTED", "UNKNOWN"), "reason": "gone", "since_ms": 1}, 9)
+    bulletin = Bulletin(log)
+    bulletin.catch_up()
+    end = bulletin.newest()[BUDGET]
+    assert (end.now, end.since_ms, end.gone) == (None, 1, True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "recovers"),
+    [
+        ("EXHAUSTED", "CRITICAL", True),
+        ("CRITICAL", "WARNING", True),
+        ("WARNING", "CRITICAL", False),
+        ("CAUTION", "WARNING", False),
+        ("UNKNOWN", "CRITICAL", False),
+        (None, "EXHAUSTED", False),
+        ("WARNING", "FULL", False),
+    ],
+)
+def test_a_state_that_comes_after_a_worse_one_is_a_recovery(
+    log: AuditLog, before: str | None, after: str, recovers: bool
+) -> None:
+    log.append("state", state(before, after), 1)
+    bulletin = Bulletin(log)
+    bulletin.catch_up()
+    assert bulletin.newest()[BUDGET].recovers == recovers
+
+
 def test_what_is_written_after_a_look_is_news_after_the_next(log: AuditLog) -> None:
     bulletin = Bulletin(log)
     bulletin.catch_up()

@@ -323,6 +323,94 @@ def test_a_state_is_told_when_it_is_entered_and_left_and_not_while_nobody_knows(
     assert ("resolved", "budget") not in receiver.told
 
 
+def _renamed(contract: Contract) -> Contract:
+    """Its window has another name."""
+    return replace(contract, windows=(replace(contract.windows[0], name="month"),))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param(_renamed, id="window"),
+        pytest.param(lambda contract: replace(contract, name="renamed"), id="contract"),
+        pytest.param(
+            lambda contract: replace(
+                contract, objectives=(replace(contract.objectives[0], name="renamed"),)
+            ),
+            id="objective",
+        ),
+    ],
+)
+def test_who_was_told_of_a_state_is_told_of_its_end_whatever_became_of_its_budget(
+    watch: Callable[..., Watch],
+    receiver: Receiver,
+    other: Receiver,
+    changed: Callable[[Contract], Contract],
+) -> None:
+    """A way that is new hears of the budget that is judged now, and of no other."""
+    there = watch(outage(0, 60), contract=_states_only)
+    there.until(62, step=2)
+    there.contract = changed(there.contract)
+    there.channels = channels(("webhook", receiver.url), ("webhook", other.url))
+    there.restart()
+    there.at(63)
+    assert receiver.told.count(("resolved", "budget")) == 1
+    assert ("resolved", "budget") not in other.told
+    assert other.told.count(("firing", "EXHAUSTED")) == 1
+    there.restart()
+    there.at(64)
+    assert receiver.told.count(("resolved", "budget")) == 1
+    (end,) = (
+        each
+        for message in receiver.messages
+        for each in message["alerts"]
+        if (each["status"], each["rule"]) == ("resolved", "budget")
+    )
+    assert "budget is no longer judged after " in end["text"]
+    assert end["since"] < end["ended"]
+
+
+def test_a_state_that_nobody_knows_any_more_ends_with_its_budget(
+    watch: Callable[..., Watch], receiver: Receiver
+) -> None:
+    there = watch(outage(0, 25), contract=_states_only, last=60)
+    there.until(140, step=10)
+    assert there.audit.entries("state")[-1].body["to"] == "UNKNOWN"
+    assert ("resolved", "budget") not in receiver.told
+    there.contract = _renamed(there.contract)
+    there.restart()
+    there.at(141)
+    assert receiver.told.count(("resolved", "budget")) == 1
+
+
+def test_a_state_that_an_older_version_left_without_a_budget_is_told_to_be_over(
+    watch: Callable[..., Watch], receiver: Receiver
+) -> None:
+    there = watch({}, contract=_states_only)
+    budget = {"slo": "checkout", "objective": "availability", "window": "before"}
+    entry = {**budget, "from": "CRITICAL", "to": "EXHAUSTED", "consumed": "1", "reason": None}
+    there.audit.append("state", entry, NOON_MS - MINUTE_MS)
+    there.restart()
+    there.post.deliver()
+    assert receiver.told == [("firing", "EXHAUSTED")]
+    there.at(0)
+    assert receiver.told == [("firing", "EXHAUSTED"), ("resolved", "budget")]
+    assert receiver.messages[-1]["since"] == "1970-04-10T23:59:00Z"
+
+
+def test_a_budget_that_comes_back_is_told_of_anew(
+    watch: Callable[..., Watch], receiver: Receiver
+) -> None:
+    there = watch(outage(0, 60), contract=_states_only)
+    there.until(62, step=2)
+    before = there.contract
+    for contract in (_renamed(before), before):
+        there.contract = contract
+        there.restart()
+        there.at(63)
+    assert receiver.told.count(("firing", "EXHAUSTED")) == 3
+
+
 # What is sent
 
 
@@ -562,6 +650,20 @@ def test_a_state_takes_the_place_of_another_at_an_alertmanager(
     assert [name for (name, *_) in alertmanager.firing() if "budget" in name] == [
         "budget-exhausted"
     ]
+
+
+def test_an_alertmanager_rings_no_longer_for_a_budget_that_is_gone(
+    watch: Callable[..., Watch], alertmanager: Alertmanager
+) -> None:
+    told = channels(("alertmanager", alertmanager.url))
+    there = watch(outage(0, 60), told, real_time=True, contract=_states_only)
+    there.until(62, step=2)
+    there.contract = _renamed(there.contract)
+    there.restart()
+    there.at(63)
+    labels = [each["labels"] for each in alertmanager.http.get("/api/v2/alerts").json()]
+    budgets = [each["window"] for each in labels if each["alertname"] == "budget-exhausted"]
+    assert budgets == ["month"]
 
 
 def fast(receiver: Receiver) -> list[str]:
