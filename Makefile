@@ -24,7 +24,7 @@ demo: install ## Watch an error budget burn on this machine (ARGS="--exit-after 
 	@$(IN_ROOT) exec .venv/bin/prober demo $(ARGS)
 
 test: install backends ## Run the tests, with a real browser and real servers (PYTEST_ARGS=)
-	@$(IN_ROOT) $(BRIEFLY) exec .venv/bin/pytest -n 3 --dist loadgroup $(CONFIRM) $(PYTEST_ARGS)
+	@$(IN_ROOT) $(BRIEFLY) exec .venv/bin/pytest -n 4 --dist loadgroup $(CONFIRM) $(PYTEST_ARGS)
 
 cover: install backends ## Every branch of prober/slo is taken by its own tests
 	@$(IN_ROOT) COVERAGE_FILE=.cache/coverage exec .venv/bin/pytest -n 2 -q \

@@ -47,6 +47,8 @@ if effort := os.environ.get("PROBER_HYPOTHESIS"):
     settings.load_profile(effort)
 
 Value = TypeVar("Value")
+#: Whose browsers look at pages of ours, or wait for what does not come: they have time.
+_UNHURRIED = ("tests/evaluator/", "tests/test_journeys.py", "tests/agent/test_deadline.py")
 
 
 def wait_until(predicate: Callable[[], Value], deadline_s: float = PATIENCE_S) -> Value:
@@ -170,13 +172,11 @@ class Shop(Server):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Share the tests out: one process makes all runs, one looks at pages, others take the rest.
 
-    Two browsers on two cores slow each other down, as DESIGN.md §6 says of runs; who only looks at
-    pages of ours, or waits for what does not come, has time.
+    Two browsers on two cores slow each other down, as DESIGN.md §6 says of runs.
     """
     for item in items:
         file = item.nodeid.split("::")[0]
-        unhurried = file.startswith(("tests/evaluator/", "tests/test_journeys.py"))
-        browser = "pages" if unhurried else "browser"
+        browser = "pages" if file.startswith(_UNHURRIED) else "browser"
         group = browser if item.get_closest_marker("browser") else file
         item.add_marker(pytest.mark.xdist_group(group))
 

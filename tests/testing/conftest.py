@@ -16,6 +16,8 @@ from tests.conftest import ROOT, Shop
 #: Of people's own suites, to be run by a pytest of their own.
 collect_ignore = ["suite"]
 Pytest = Callable[..., subprocess.CompletedProcess[str]]
+#: Plugins of this suite's own, which take a second to load and which an author need not have.
+_FOREIGN = ("-p", "no:schemathesis", "-p", "no:hypothesispytest")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def run_pytest(tmp_path: Path, environ: dict[str, str]) -> Pytest:
 
     def run(*arguments: str, typed: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *_FOREIGN, *arguments],
             cwd=tmp_path, env=environ | more, input=typed, capture_output=True,
             text=True, timeout=150,
         )  # fmt: skip
