@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, FilePath, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from prober import address, document
 from prober.document import matching
@@ -22,12 +25,23 @@ def _header_value(value: SecretStr) -> SecretStr:
     return value
 
 
+def _file(path: Path) -> Path:
+    if not os.path.isfile(path):  # pydantic's own type raises where nobody may look
+        raise PydanticCustomError("path_not_file", "there is no such file")
+    return path
+
+
 HeaderName = Annotated[
     str, matching("[A-Za-z0-9!#$%&'*+.^_`|~-]+", "a header", "write such as Authorization")
 ]
 HeaderValue = Annotated[SecretStr, AfterValidator(_header_value)]
 Endpoint = Annotated[str, AfterValidator(address.endpoint)]
-File = Annotated[FilePath, Field(strict=False)]
+File = Annotated[
+    Path,
+    Field(strict=False),
+    AfterValidator(_file),
+    WithJsonSchema({"type": "string", "format": "file-path"}),
+]
 Distinct = AfterValidator(document.distinct)
 
 

@@ -9,6 +9,7 @@ import ast
 import contextlib
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -62,7 +63,7 @@ def discover(directory: Path) -> list[Declaration]:
     """
     found: list[Declaration] = []
     problems: list[Problem] = []
-    if not directory.is_dir():
+    if not os.path.isdir(directory):  # the method raises where nobody may look
         raise InputError(
             [Problem(str(directory), 0, "", "there is no such directory", "name one of journeys")]
         )

@@ -15,18 +15,19 @@ from typing import Any
 _fields: ContextVar[Mapping[str, Any]] = ContextVar("fields")
 #: Under this name a line carries fields of its own.
 _OWN = "prober_fields"
-#: What was ever known stays known, as long as the process lives.
-_hiding: dict[object, Callable[[str], str]] = {}
+#: Each reads every line: who learns of more secrets says so to the one that is here already.
+_hiding: list[Callable[[str], str]] = []
 
 
-def hide(redacted: Callable[[str], str], key: object = None) -> None:
-    """Have texts of the log changed by this from now on; once for each key."""
-    _hiding.setdefault(redacted if key is None else key, redacted)
+def hide(redacted: Callable[[str], str]) -> None:
+    """Have texts of the log changed by this from now on; again it does nothing."""
+    if redacted not in _hiding:
+        _hiding.append(redacted)
 
 
 def hidden(text: str) -> str:
     """A text as a log may show it."""
-    for redacted in list(_hiding.values()):
+    for redacted in tuple(_hiding):
         text = redacted(text)
     return text
 

@@ -26,13 +26,13 @@ def of_file(path: Path) -> str:
     Raises:
         SecretUnreadable: there is none that could be used.
     """
-    if path.exists() and not path.is_file():  # a pipe would be waited for
-        raise SecretUnreadable("its file is no regular file", "name a text file")
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise SecretUnreadable("its file is no regular file", "name a text file")
         with path.open("rb") as file:
             raw = file.read(LARGEST + 1)
-    except OSError as error:
-        what = f"{_UNREAD} ({error.strerror})"
+    except (OSError, ValueError) as error:
+        what = f"{_UNREAD} ({getattr(error, 'strerror', None) or 'its name is none'})"
         raise SecretUnreadable(what, "name a text file that this user may read") from None
     return usable(raw, "its file")
 

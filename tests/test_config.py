@@ -243,6 +243,12 @@ def test_without_otlp_the_destination_is_what_the_environment_says(
     assert destination.signals == SIGNALS
 
 
+def test_a_certificate_that_cannot_be_looked_at_is_not_there(write: Write) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_CERTIFICATE": "too-long" * 40}
+    with pytest.raises(InputError, match="is not a file that is there, write the path of one"):
+        load_region(write(MINIMAL), environ)
+
+
 def test_an_endpoint_of_one_signal_alone_sends_only_that(write: Write) -> None:
     environ = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://metrics.example/v1/metrics"}
     (destination,) = load_region(write(MINIMAL), environ).otlp

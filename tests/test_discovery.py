@@ -184,3 +184,8 @@ def test_no_bytecode_is_left_beside_journeys(tmp_path: Path) -> None:
     write(tmp_path, buy="import _objects\n" + BUY, _objects="x = 1")
     discover(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["_objects.py", "buy.py"]
+
+
+def test_a_directory_that_cannot_be_looked_at_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no such directory"):
+        discover(tmp_path / ("too-long" * 40))

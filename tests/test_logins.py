@@ -9,6 +9,8 @@ import pytest
 
 from prober.config import Region, load_region, load_regions
 from prober.errors import InputError
+from prober.logins import told
+from prober.origin import SecretSource
 
 FLEET = "fleet: [eu-west-1, us-east-1]\n"
 Write = Callable[..., Path]
@@ -67,6 +69,11 @@ def test_where_a_login_cannot_be_read_its_place_is_compared(write: Write, tmp_pa
     write("us-east-1", command)
     [line] = complaints(lambda: loaded(tmp_path))
     assert "accounts.shopper[0].user: region eu-west-1 signs in with it too" in line
+
+
+def test_where_a_file_cannot_be_looked_at_its_place_is_compared(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 300)
+    assert told(SecretSource(file=path)) == ("file", path)
 
 
 def test_at_another_target_it_is_another_login(write: Write, tmp_path: Path) -> None:

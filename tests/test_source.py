@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -44,10 +46,65 @@ def test_what_cannot_be_a_secret_is_refused(tmp_path: Path, written: bytes, what
         of_file(tmp_path / "key")
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("gone", "No such file or directory"),
+        ("x" * 300, "File name too long"),
+        ("key\0", "its name is none"),
+    ],
+    ids=["none", "too long", "not a name"],
+)
+def test_a_file_that_cannot_be_opened_is_named_with_why(
+    tmp_path: Path, name: str, why: str
+) -> None:
+    with pytest.raises(SecretUnreadable) as caught:
+        of_file(tmp_path / name)
+    assert (caught.value.what, caught.value.mend) == (
+        f"its file cannot be read ({why})",
+        "name a text file that this user may read",
+    )
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_file_that_cannot_even_be_looked_at_is_one_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(path: Path, **_: object) -> object:
+        raise OSError(number, os.strerror(number), str(path))
+
+    (tmp_path / "key").write_text("correct-horse")
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(SecretUnreadable) as caught:
+        of_file(tmp_path / "key")
+    assert caught.value.what == f"its file cannot be read ({os.strerror(number)})"
+
+
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(SecretUnreadable, match="its file is no regular file"):
+            of_file(path)
+
+
 def region_of(directory: Path, secret: str) -> Path:
     (directory / "key").write_text(secret)
-    (directory / "here.yaml").write_text(REGION.replace("KEY", str(directory / "key")))
+    return region_with(directory, directory / "key")
+
+
+def region_with(directory: Path, key: Path) -> Path:
+    (directory / "here.yaml").write_text(REGION.replace("KEY", str(key)))
     return directory / "here.yaml"
+
+
+def test_a_file_that_cannot_be_looked_at_is_told_with_its_place(tmp_path: Path) -> None:
+    path = region_with(tmp_path, tmp_path / ("x" * 300))
+    with pytest.raises(InputError) as caught:
+        load_region(path)
+    assert str(caught.value) == (
+        f"{path}:3: secrets.shop_key: its file cannot be read (File name too long), "
+        "name a text file that this user may read"
+    )
 
 
 def test_a_short_secret_of_a_file_is_refused_with_its_place(tmp_path: Path) -> None:

@@ -55,11 +55,7 @@ class Code:
 
 def _digest(directory: Path) -> str:
     digest, room = hashlib.sha256(), MOST_BYTES
-    for path in _files(directory):
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise ProberError(f"{path}: cannot be read: {error}") from error
+    for path, content in _contents(directory):
         room -= len(content)
         if room < 0:
             raise ProberError(
@@ -69,6 +65,14 @@ def _digest(directory: Path) -> str:
         name = str(path.relative_to(directory))
         digest.update(f"{len(name)} {name} {len(content)} ".encode() + content)
     return digest.hexdigest()
+
+
+def _contents(directory: Path) -> Iterator[tuple[Path, bytes]]:
+    try:
+        for path in _files(directory):
+            yield path, path.read_bytes()
+    except OSError as error:
+        raise ProberError(f"{directory}: its files cannot be read: {error}") from error
 
 
 def _files(directory: Path) -> Iterator[Path]:

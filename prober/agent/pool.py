@@ -11,8 +11,7 @@ import contextlib
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +41,7 @@ log = logging.getLogger(__name__)
 
 _RETRY_S = 5
 Got = TypeVar("Got")
+Place = contextlib.AbstractAsyncContextManager[None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,14 +170,17 @@ class Pool:
             raise
         queue_us = round((time.perf_counter() - waited) * 1e6)
         watch = self._watch(hand, order, values | lease.values, listener, queue_us, effects)
+        scrubbing: asyncio.Task[Run] | None = None
         try:
             run = await watch.run()
+            scrubbing = asyncio.create_task(asyncio.to_thread(self._scrubbed, run))
         finally:
-            task = asyncio.create_task(self._tend(hand, browser, watch, place, lease))
+            tending = self._tend(hand, browser, watch, lease)
+            task = asyncio.create_task(_hold(place, tending, scrubbing))
             self._tending.add(task)
             task.add_done_callback(self._tending.discard)
         self.browser = run.regime.get("browser", self.browser)
-        run = await asyncio.to_thread(self._scrubbed, run)
+        run = await asyncio.shield(scrubbing)  # its thread goes on, whoever is cancelled
         self.withheld["files"] += len(run.evidence.get(WITHHELD, ()))
         return run
 
@@ -190,7 +193,7 @@ class Pool:
         left = [effect for effect in due if lease.fits(effect.accounts)]
         return lease, OfRun(self.book, order.id, lease.digests, left, self._redactor)
 
-    async def _room(self, browser: bool, ends: float) -> tuple[Hand, Any]:
+    async def _room(self, browser: bool, ends: float) -> tuple[Hand, Place]:
         """A worker, and a place for it."""
         left_s = ends - time.perf_counter()
         hand = await self._unless_cancelled(self._borrow(browser, left_s))
@@ -242,7 +245,12 @@ class Pool:
         """With the journeys' files as they were checked, whatever happens to them."""
         if self.settings.code is None:
             return around
-        return replace(around, copies=self.settings.code.copy_to(self._root / "journeys"))
+        try:
+            copies = self.settings.code.copy_to(self._root / "journeys")
+        except BaseException:  # nobody stops a pool that was never made
+            process.sweep(0, self._root)
+            raise
+        return replace(around, copies=copies)
 
     def _scrubbed(self, run: Run) -> Run:
         """Without secrets in it and its traces; a trace in which they could be is not kept."""
@@ -289,21 +297,12 @@ class Pool:
             cancel.cancel()
             got.cancel()
 
-    @asynccontextmanager
-    async def _place(self, browser: bool, within_s: float) -> AsyncIterator[None]:
-        if not browser:  # an HTTP journey costs next to nothing
-            yield
-            return
-        async with self.allowance.place(max(0.0, within_s)):
-            yield
+    def _place(self, browser: bool, within_s: float) -> Place:
+        """A place to enter; an HTTP journey, which costs next to nothing, needs none."""
+        return self.allowance.place(max(0.0, within_s)) if browser else contextlib.nullcontext()
 
-    async def _tend(
-        self, hand: Hand, browser: bool, watch: Watch, place: Any, lease: Lease
-    ) -> None:
-        """Stage the next run while the place is still held; replace a worker that is spent.
-
-        So no neighbour's measurement meets a browser starting.
-        """
+    async def _tend(self, hand: Hand, browser: bool, watch: Watch, lease: Lease) -> None:
+        """Stage the next run, or replace a worker that is spent."""
         try:
             if not watch.lost:  # else its browser may be signed in until it is killed
                 lease.release()
@@ -326,7 +325,6 @@ class Pool:
                 await self._retire(hand, kill=True)
         finally:
             lease.release()
-            await place.__aexit__(None, None, None)
 
     async def _replace(self, hand: Hand, browser: bool, *, kill: bool) -> Hand:
         """Another worker for one that is spent, warmed before the old one goes."""
@@ -384,3 +382,18 @@ class Pool:
     async def _retire(self, hand: Hand, *, kill: bool) -> None:
         self._live.discard(hand)
         await (hand.kill() if kill else hand.stop())
+
+
+async def _hold(
+    place: Place, tending: Awaitable[None], scrubbing: asyncio.Task[Run] | None
+) -> None:
+    """Keep a place until the next run is staged and what this one left is scrubbed.
+
+    So no neighbour's measurement meets a browser starting, or a trace being searched.
+    """
+    try:
+        await tending
+        if scrubbing:
+            await asyncio.wait({scrubbing})
+    finally:
+        await place.__aexit__(None, None, None)

@@ -63,6 +63,7 @@ def sweep(pid: int, temporary: Path) -> None:
             break
         time.sleep(0.01)
     shutil.rmtree(temporary, ignore_errors=True)
+    _made.discard(temporary)  # what is left of it is cleared later, as others' leavings are
 
 
 def reap() -> None:

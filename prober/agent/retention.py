@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from prober.agent.scrub import RAW
+from prober.agent.scrub import PART, RAW
 from prober.units import DAY_MS
 
 #: Its name in a folder: the run passed.
@@ -50,10 +50,10 @@ def prune(directory: Path, *, age_s: float, most_bytes: int) -> int:
 
     So go traces that were never scrubbed: whoever was to do it is dead.
     """
-    for raw in directory.glob(f"*/{RAW}"):
+    for file in (*directory.glob(f"*/{RAW}"), *directory.glob(f"*/*{PART}")):
         with contextlib.suppress(FileNotFoundError):  # its run came to its end just now
-            if raw.stat().st_mtime < time.time() - _SCRUBBED_S:
-                raw.unlink()
+            if file.stat().st_mtime < time.time() - _SCRUBBED_S:
+                file.unlink()
     removed = _remove_old(list(_folders(directory)), time.time() - age_s)
     room = most_bytes
     for kept in sorted(_folders(directory), reverse=True):

@@ -39,6 +39,8 @@ HARMLESS = {
 KEPT_BACK = "[kept back]"
 #: A trace as it was recorded: nobody reads it but `scrub`.
 RAW = "trace.raw"
+#: The end of the name of what is made of it, until that was searched once more.
+PART = ".part"
 #: Within archives of archives, and so much of each.
 _DEPTH = 3
 _LARGEST = 64_000_000
@@ -58,16 +60,18 @@ def scrub(path: Path, redactor: Redactor) -> str | None:
     Returns:
         Why there is none, for a secret could be in it; None when there is one.
     """
-    raw, part = path.with_name(RAW), path.with_suffix(".part")
+    raw, part = path.with_name(RAW), path.with_suffix(PART)
+    reason = None
     try:
         _redact(raw, part, redactor)
-        reason = "a secret was still in it" if _holds_one(part, redactor) else None
+        if _holds_one(part, redactor):
+            reason = "a secret was still in it"
+        else:
+            part.replace(path)
     except _TooMuch:
         reason = "it holds more than could be searched"
     except Exception as error:  # noqa: BLE001  # whatever stops the search, nobody vouches for it
         reason = f"it could not be searched ({type(error).__name__})"
-    if reason is None:
-        part.replace(path)
     part.unlink(missing_ok=True)
     raw.unlink(missing_ok=True)
     return reason

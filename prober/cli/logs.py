@@ -13,12 +13,16 @@ import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from prober import logged
 from prober.logged import fields_of, hidden
+
+if TYPE_CHECKING:
+    from prober.agent.redact import Redactor
 
 
 class Form(StrEnum):
@@ -43,10 +47,18 @@ def set_up(form: Form = Form.TEXT, *, verbose: bool = False) -> None:
 
 
 def hide(secrets: Mapping[str, str]) -> None:
-    """Show these by their names from now on, in every line."""
+    """Show these by their names from now on, in every line; of each name the newest few."""
+    redactor = _redactor()
+    redactor.learn(secrets)
+    logged.hide(redactor.text)
+
+
+@cache
+def _redactor() -> Redactor:
+    """The one of this process, however often its files are read again."""
     from prober.agent.redact import Redactor
 
-    logged.hide(Redactor(secrets).text, frozenset(secrets.items()))
+    return Redactor({})
 
 
 class _Lines(logging.Formatter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -20,5 +21,6 @@ def judged(directory: Path) -> tuple[Contract, ...]:
     """
     if contracts := load_contracts(directory):
         return contracts
-    what = "there is no *.slo.yaml in it" if directory.is_dir() else "there is no such directory"
+    found = os.path.isdir(directory)  # the method raises where nobody may look
+    what = "there is no *.slo.yaml in it" if found else "there is no such directory"
     raise InputError([Problem(str(directory), 0, "", what, "name one with contracts")])

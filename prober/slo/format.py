@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -143,7 +144,7 @@ def _policy(source: Document) -> tuple[Policy, Document | None]:
     if path.suffix != ".yaml":
         mend = f"write {' or '.join(POLICIES)}, or the path of a .yaml file from this one"
         raise InputError([source.problem(_POLICY, f"there is no policy {name}", mend)])
-    if not path.is_file():
+    if not os.path.isfile(path):  # the method raises where nobody may look
         what, mend = f"there is no file {path}", "name one by its path from this file"
         raise InputError([source.problem(_POLICY, what, mend)])
     return policy_format.load(path), document.read(path)

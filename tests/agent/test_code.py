@@ -80,3 +80,9 @@ def test_a_directory_that_is_no_directory_of_journeys_is_refused_with_the_mend(
     monkeypatch.setattr(code, "MOST_BYTES", 10)
     with pytest.raises(ProberError, match="keep journeys in a directory of their own"):
         Code.of(journeys)
+
+
+def test_a_file_that_cannot_be_looked_at_is_refused_by_name(journeys: Path) -> None:
+    (journeys / "pages" / "far.py").symlink_to("x" * 300)
+    with pytest.raises(ProberError, match=r"its files cannot be read: .*far\.py"):
+        Code.of(journeys)

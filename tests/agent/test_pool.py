@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
 
 from prober.agent.allowance import Allowance, NoCapacity
 from prober.agent.pool import Renewal
-from prober.model import Cause, Outcome, Phase
+from prober.agent.redact import Redactor
+from prober.agent.scrub import scrub
+from prober.model import Cause, Outcome, Phase, Run
 from tests.agent.test_worker import GOOD
 from tests.faults.bench import Bench, ours
 from tests.faults.family import browser, driver
@@ -141,6 +145,44 @@ def test_one_run_at_a_time_goes_on_in_a_place(make_bench: MakeBench) -> None:
     first, second = bench.do(both())
     assert first < second
     assert second >= 0.3
+
+
+@pytest.mark.parametrize("end", ["kept", "broken", "given up"])
+def test_a_place_is_held_until_the_trace_of_a_run_is_scrubbed_whatever_becomes_of_that(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    bench, began, go_on = make_bench(), threading.Event(), threading.Event()
+    journey, places = bench.journey(GOOD), Allowance(1, bench.settings.allowance)
+
+    def scrub_when_told(path: Path, redactor: Redactor) -> str | None:
+        began.set()
+        go_on.wait(60)
+        if end == "broken":
+            raise PermissionError(1, "Operation not permitted", str(path))
+        return scrub(path, redactor)
+
+    async def story() -> None:
+        running = asyncio.ensure_future(bench.play(journey, trace=True))
+        async with asyncio.timeout(60):
+            while not (began.is_set() and bench.pool._idle[True].qsize()):
+                await asyncio.sleep(0.01)
+        if end == "given up":
+            running.cancel()
+        with pytest.raises(NoCapacity):
+            async with places.place(0.3):
+                pass
+        go_on.set()
+        [found] = await asyncio.gather(running, return_exceptions=True)
+        assert isinstance(found, {"broken": PermissionError, "kept": Run}.get(end, BaseException))
+        async with places.place(30):
+            pass
+
+    monkeypatch.setattr("prober.agent.pool.scrub", scrub_when_told)
+    try:
+        bench.do(story())
+    finally:
+        go_on.set()
+    assert bench.run(GOOD).outcome is Outcome.PASSED
 
 
 def test_a_place_that_cannot_be_had_costs_no_worker(make_bench: MakeBench) -> None:

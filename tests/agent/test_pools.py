@@ -18,7 +18,7 @@ from prober.journey import Journey
 from prober.model import Kind, Outcome, Run, RunId
 from tests.agent.test_pool import LIGHT
 from tests.agent.test_worker import GOOD
-from tests.faults.bench import Bench
+from tests.faults.bench import Bench, temporary_entries
 
 pytestmark = pytest.mark.browser
 
@@ -92,9 +92,11 @@ def test_what_cannot_take_over_is_refused_and_leaves_nothing(
 
     async def story() -> None:
         pools = Pools(settings_of(bench))
+        before = temporary_entries()
         with pytest.raises(ProberError, match=r"try again|no browser starts"):
             await pools.prepare(settings, [journey])
         assert pools.live == 0
+        assert temporary_entries() == before
         assert (await pools.current.run(order(journey, 1))).outcome is Outcome.PASSED
         await pools.stop()
 

@@ -97,13 +97,14 @@ def test_the_trace_of_a_run_that_passed_goes_before_an_older_failure(bench: Benc
     assert (trace.exists(), other.exists()) == (True, False)
 
 
-def test_a_trace_that_was_never_scrubbed_goes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["trace.raw", "trace.part"])
+def test_a_trace_that_was_never_scrubbed_goes(tmp_path: Path, name: str) -> None:
     folder = keep(tmp_path, "killed", age_s=0)
-    (folder / "trace.raw").write_bytes(b"as it was recorded")
+    (folder / name).write_bytes(b"a secret may be in it")
     assert prune(tmp_path, age_s=AGES, most_bytes=MANY) == 0
-    assert (folder / "trace.raw").exists()  # it may be on its way
+    assert (folder / name).exists()  # it may be on its way
     then_s = time.time() - 1000
-    os.utime(folder / "trace.raw", (then_s, then_s))
+    os.utime(folder / name, (then_s, then_s))
     prune(tmp_path, age_s=AGES, most_bytes=MANY)
     assert [file.name for file in folder.iterdir()] == ["screenshot.png"]
 

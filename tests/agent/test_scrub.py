@@ -85,6 +85,17 @@ def test_what_cannot_be_searched_is_not_kept(tmp_path: Path) -> None:
     assert scrub(tmp_path / "trace.zip", REDACTOR) == "it could not be searched (BadZipFile)"
 
 
+def test_a_trace_that_is_pruned_while_it_is_searched_costs_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prune_meanwhile(part: Path, _: Redactor) -> bool:
+        part.unlink()  # the clock was set, or the machine slept
+        return False
+
+    monkeypatch.setattr("prober.agent.scrub._holds_one", prune_meanwhile)
+    assert scrubbed(tmp_path, page=b"text") == "it could not be searched (FileNotFoundError)"
+
+
 def test_what_unpacks_to_more_than_can_be_searched_is_not_kept(tmp_path: Path) -> None:
     bomb = gzip.compress(bytes(70_000_000), 1)
     assert scrubbed(tmp_path, page=bomb) == "it holds more than could be searched"

@@ -53,7 +53,7 @@ def test_a_text_is_itself_and_what_is_not_there_is_left_out() -> None:
 def test_a_file_is_read_each_time_and_what_was_in_it_stays_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logged, "_hiding", {})
+    monkeypatch.setattr(logged, "_hiding", [])
     (tmp_path / "key").write_text("correct-horse\n")
     vault = Vault({"key": in_file(tmp_path / "key")})
     assert read(vault, "key") == {"key": "correct-horse"}
@@ -82,8 +82,9 @@ def test_runs_that_want_a_secret_at_once_ask_the_command_once(tmp_path: Path) ->
     assert (tmp_path / "count").read_text() == "x"
 
 
-def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
-    vault = Vault({"key": in_file(tmp_path / "gone")})
+@pytest.mark.parametrize("name", ["gone", "x" * 300], ids=["gone", "not to be looked at"])
+def test_what_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    vault = Vault({"key": in_file(tmp_path / name)})
     with pytest.raises(Unread) as caught:
         read(vault, "key")
     assert (caught.value.name, caught.value.why.mend) == (

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from prober import logged
+from prober.agent.redact import MOST_VALUES
 from prober.cli import logs
 from prober.cli.logs import Form
 from prober.logged import about, beside
@@ -25,7 +26,8 @@ def written(form: Form, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs._FORMS[form])
-    monkeypatch.setattr(logged, "_hiding", {})
+    monkeypatch.setattr(logged, "_hiding", [])
+    logs._redactor.cache_clear()
     logs.hide({"shop_password": SECRET})
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -85,3 +87,17 @@ def test_no_secret_is_in_a_line_however_it_came_there(
     assert "another-one" not in text
     assert text.count("[shop_password]") == 4
     assert text.count("[newer]") == 1
+
+
+def test_a_secret_that_is_read_again_for_ever_costs_a_line_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with written(Form.TEXT, monkeypatch) as stream:
+        for hour in range(3 * MOST_VALUES):
+            logs.hide({"token": f"hour-{hour:02}-token"})
+        log.info("first hour-00-token, last hour-%02d-token", hour)
+        log.info("before that hour-%02d-token", hour - MOST_VALUES + 1)
+    first, second = stream.getvalue().splitlines()
+    assert first.endswith("first hour-00-token, last [token]")
+    assert second.endswith("before that [token]")
+    assert len(logged._hiding) == 1

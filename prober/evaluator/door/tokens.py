@@ -128,8 +128,18 @@ class TokenFile:
 
     @property
     def is_there(self) -> bool:
-        """Whether tokens were ever made: from then on one is needed, even when all are revoked."""
-        return self.path.exists()
+        """Whether tokens were ever made: from then on one is needed, even when all are revoked.
+
+        Raises:
+            ProberError: that cannot be told.
+        """
+        try:
+            self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:  # what nobody may look at must not open the door
+            raise ProberError(f"{self.path}: cannot be read: {error.strerror}") from error
+        return True
 
     def tokens(self) -> tuple[Token, ...]:
         """Those in the file, which is read again when it has changed.
