@@ -244,7 +244,10 @@ def test_without_otlp_the_destination_is_what_the_environment_says(
 
 
 def test_a_certificate_that_cannot_be_looked_at_is_not_there(write: Write) -> None:
-    environ = {"OTEL_EXPORTER_OTLP_CERTIFICATE": "too-long" * 40}
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example:4318",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": "too-long" * 40,
+    }
     with pytest.raises(InputError, match="is not a file that is there, write the path of one"):
         load_region(write(MINIMAL), environ)
 

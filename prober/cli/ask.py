@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from prober.errors import ProberError
+from prober.errors import InputError, ProberError, Problem
 from prober.variables import given
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ def show(answer: Mapping[str, Any], lines: Iterable[str], as_json: bool) -> None
             print(line)
 
 
+def left_out(unread: Mapping[str, Any]) -> str:
+    """What the log holds and nobody can read, in a line."""
+    return f"{unread['id']} cannot be read and is left out: {unread['why']}"
+
+
 class Unreachable(ProberError):
     """No evaluator answers."""
 
@@ -66,9 +71,13 @@ def ask(
 
     Raises:
         Unreachable: no evaluator answers there.
-        ProberError: the request was refused; InputError with a journal.
+        InputError: a part of the request is no text; or it is wrong, with a journal.
+        ProberError: the request was refused.
     """
     asked = {key: value for key, value in request.items() if value is not None}
+    if halves := [key for key, value in asked.items() if not _is_text(value)]:
+        what, mend = "it holds what is no text", "write it in UTF-8"
+        raise InputError(Problem("request", 0, key, what, mend) for key in halves)
     if journal is None:
         return _post(verb, asked, url)
     with opened(journal, contracts) as desk:
@@ -96,7 +105,7 @@ def opened(journal: Path, contracts: Path) -> Iterator[Desk]:
     from prober.journal.view import View
 
     loaded = judged(contracts)
-    path = journal / JOURNAL if journal.is_dir() else journal
+    path = journal / JOURNAL if os.path.isdir(journal) else journal
     view = View.open(path)
     try:
         yield Desk(
@@ -107,6 +116,15 @@ def opened(journal: Path, contracts: Path) -> Iterator[Desk]:
         )
     finally:
         view.close()
+
+
+def _is_text(value: object) -> bool:
+    """Whether it can be said: of bytes that are not UTF-8, arguments hold halves of characters."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _post(verb: str, request: Mapping[str, Any], url: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from prober.cli.ask import CONTRACTS, DEFAULT_URL, ask, show
+from prober.cli.ask import CONTRACTS, DEFAULT_URL, ask, left_out, show
 from prober.cli.where import AsJson, Contracts, Journal, Url
 from prober.slo.moment import iso
 from prober.units import percent
@@ -99,8 +99,9 @@ def list_all(
 ) -> None:
     """Show every exclusion, revoked ones too."""
     answer = ask("exclude-list", {}, url=url, journal=journal, contracts=contracts)
-    lines = [_line(each) for each in answer["exclusions"]] or ["nothing was ever excluded"]
-    show(answer, lines, as_json)
+    lines = [_line(each) for each in answer["exclusions"]]
+    lines += map(left_out, answer.get("unread", ()))  # an older evaluator does not say
+    show(answer, lines or ["nothing was ever excluded"], as_json)
 
 
 def _line(exclusion: Mapping[str, Any]) -> str:

@@ -174,8 +174,16 @@ def _beside(slo: Mapping[str, Any]) -> Iterator[str]:
 def _compared(again: Mapping[str, Any]) -> Iterator[str]:
     then = again["then"]
     made = f"decision {again['decision']} of {iso(then['as_of_ms'])}: {then['verdict']}"
-    now = f"not the same: made again it is {again['now']['verdict']}, and neither is relied on"
-    yield paint("same", "green") if again["same"] else paint(now, "red")
+    yield _same(again)
     yield f"  {made}"
     for difference in again["differences"]:
         yield f"  {difference}"
+
+
+def _same(again: Mapping[str, Any]) -> str:
+    if again["same"]:
+        return paint("same", "green")
+    if again.get("gone"):  # an older evaluator does not say
+        return paint("it cannot be made again, and neither is relied on", "magenta")
+    now = again["now"]["verdict"]
+    return paint(f"not the same: made again it is {now}, and neither is relied on", "red")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from prober.cli.ask import CONTRACTS, DEFAULT_URL, ask, show
+from prober.cli.ask import CONTRACTS, DEFAULT_URL, ask, left_out, show
 from prober.cli.where import AsJson, Contracts, Journal, Url
 from prober.slo.moment import iso
 
@@ -99,8 +99,9 @@ def list_all(
 ) -> None:
     """Show every silence there was, those that are over too."""
     answer = ask("silence-list", {}, url=url, journal=journal, contracts=contracts)
-    lines = [_line(each) for each in answer["silences"]] or ["nothing was ever silenced"]
-    show(answer, lines, as_json)
+    lines = [_line(each) for each in answer["silences"]]
+    lines += map(left_out, answer.get("unread", ()))  # an older evaluator does not say
+    show(answer, lines or ["nothing was ever silenced"], as_json)
 
 
 def _line(silence: Mapping[str, Any]) -> str:

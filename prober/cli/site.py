@@ -73,5 +73,6 @@ def _drawn(journal: Path, contracts: Path) -> Iterable[File]:
 
     with opened(journal, contracts) as desk:
         assert isinstance(desk.source, JournalSource)
-        board = Board(desk.contracts, desk.source.view, exclusions=desk.exclusions)
+        note = " ".join(f"The {each}." for each in desk.unread())
+        board = Board(desk.contracts, desk.source.view, note=note, exclusions=desk.exclusions)
         return list(export(board, desk))

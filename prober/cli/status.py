@@ -95,14 +95,15 @@ def _judge(journal: Path, contracts: Path) -> dict[str, Any]:
     from prober.evaluator.board import Board
     from prober.evaluator.given import JOURNAL, judged
     from prober.journal.view import View
-    from prober.slo.exclusion import in_force
+    from prober.slo.exclusion import in_force, unread_exclusions
 
     loaded = judged(contracts)
-    path = journal / JOURNAL if journal.is_dir() else journal
+    path = journal / JOURNAL if os.path.isdir(journal) else journal
     noted = AuditLog.open(path.with_name(AUDIT)).entries((Kind.EXCLUSION, Kind.REVOCATION))
     view = View.open(path)
     try:
-        return _whole(Board(loaded, view, exclusions=lambda: in_force(noted)))
+        note = " ".join(f"The {each}." for each in unread_exclusions(noted))
+        return _whole(Board(loaded, view, note=note, exclusions=lambda: in_force(noted)))
     finally:
         view.close()
 

@@ -43,14 +43,20 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a token and print it, this once: only its hash is kept."""
+    from prober.evaluator.audit import AUDIT, AuditLog
     from prober.evaluator.door.tokens import TOKENS, TokenFile, scoped
 
     scopes, now_ms = scoped(scope), time.time_ns() // 1_000_000
     expires_ms = None if expires is None else now_ms + _lasts_ms(expires)
+    AuditLog.open(data / AUDIT)  # beside a broken one no token is made: it could not be noted
     file = TokenFile(data / TOKENS)
     shown = file.create(name, scopes, now_ms, expires_ms)
     (token,) = (each for each in file.tokens() if each.name == name)
-    _note(data, "created", token, now_ms)
+    try:
+        _note(data, "created", token, now_ms)
+    except BaseException:
+        file.revoke(name)  # nobody ever sees it, so nobody is to go in by it
+        raise
     if as_json:
         print(json.dumps({"token": shown, **_told(token)}, indent=2))
     else:
@@ -86,7 +92,7 @@ def revoke(
 
 
 def _note(data: Path, change: str, token: Token, now_ms: int) -> None:
-    """In the audit log, after it was done: a log that cannot be written must not keep one alive."""
+    """In the audit log, after it was done: a log that cannot be written keeps no token alive."""
     from prober.evaluator.audit import AUDIT, AuditLog, Kind
 
     AuditLog(data / AUDIT).append(Kind.TOKEN, {"change": change, **_told(token)}, now_ms)

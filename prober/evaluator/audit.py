@@ -11,18 +11,22 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from prober.errors import AuditBroken, ProberError
 from prober.evaluator.whole import replace
 from prober.model import canonical
+from prober.slo.exclusion import Exclusion
+from prober.slo.silence import Silence
 
 #: Its name beside the journal.
 AUDIT: Final = "audit.jsonl"
@@ -32,6 +36,7 @@ _token: ContextVar[str | None] = ContextVar("token", default=None)
 _NOTHING: Final = "0" * 64
 #: `,"hash":"` and 64 digits and `"}`, which end every line.
 _TAIL: Final = 75
+_logger = logging.getLogger(__name__)
 
 
 class Kind(StrEnum):
@@ -54,6 +59,13 @@ class Kind(StrEnum):
     OWNERSHIP = "ownership"
     SILENCE = "silence"
     SILENCE_END = "silence-end"
+
+
+#: What reads entries again of which each judgement and each message goes by all that there are.
+_READERS: Final[Mapping[Kind, Callable[[Mapping[str, Any]], Exclusion | Silence]]] = {
+    Kind.EXCLUSION: Exclusion.from_dict,
+    Kind.SILENCE: partial(Silence.from_dict, ""),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +145,9 @@ class AuditLog:
 
         Raises:
             AuditBroken: the log was changed or cut short.
-            ProberError: it cannot be written.
+            ProberError: it cannot be written, or could not be read again.
         """
+        _check(Kind(kind), body)
         with self._lock:
             self._catch_up()  # before a file is made where one is missing
             return self._append(Kind(kind), body, at_ms)
@@ -193,6 +206,7 @@ class AuditLog:
             AuditBroken: the log was changed or cut short.
         """
         with self._lock:
+            self._catch_up()
             fresh = AuditLog.open(self.path)
             known = len(self._places)
             if fresh._places[:known] != self._places:
@@ -202,6 +216,11 @@ class AuditLog:
     @property
     def _head_path(self) -> Path:
         return self.path.with_suffix(".head")
+
+    @property
+    def _next_path(self) -> Path:
+        """The head of a line that is being written."""
+        return self.path.with_suffix(".next")
 
     @property
     def _size(self) -> int:
@@ -220,10 +239,10 @@ class AuditLog:
             content = canonical({**said, "previous": before, **token})
             found = hashlib.sha256(content.encode()).hexdigest()
             line = f'{content[:-1]},"hash":"{found}"}}\n'.encode()
+            head = _Head(number, self._size + len(line), found)
+            replace(self._next_path, canonical(head._asdict()))  # while nothing is promised yet
             os.ftruncate(descriptor, self._size)  # the torn line of a writer that was killed
             self._put(descriptor, line)
-            head = _Head(number, self._size + len(line), found)
-            replace(self._head_path, canonical(head._asdict()))
             self._catch_up()
             return self._entry(number)
 
@@ -234,6 +253,8 @@ class AuditLog:
             with self.path.open("rb") as file:
                 file.seek(0, os.SEEK_END)
                 size = file.tell()
+                if not (size or head.number):
+                    self._begin_anew()
                 if size < max(self._size, head.size):
                     raise self._broken(
                         f"it ends after {size} of {max(self._size, head.size)} bytes"
@@ -243,8 +264,9 @@ class AuditLog:
                     if line.endswith(b"\n"):  # else its writer is not done, or was killed
                         self._places.append(self._link(line))
         except FileNotFoundError:
-            if head.number or self._places:
+            if head.number:
                 raise self._broken("it is gone") from None
+            self._begin_anew()
         except OSError as error:
             raise ProberError(f"{self.path}: cannot be read: {error.strerror}") from error
         if len(self._places) > 1 and not head.number:
@@ -253,6 +275,12 @@ class AuditLog:
             len(self._places) < head.number or self._places[head.number - 1].hash != head.hash
         ):
             raise self._broken(f"entry {head.number} is not the one that was written")
+
+    def _begin_anew(self) -> None:
+        """Forget a log that was moved away with its head, as who is told that it broke may do."""
+        if self._places:
+            self._places.clear()
+            _logger.warning("%s: it is gone together with its .head: a new one begins", self.path)
 
     def _link(self, line: bytes) -> _Place:
         """A line's place, once its hash and that of the line before are what they should be."""
@@ -306,17 +334,36 @@ class AuditLog:
             raise ProberError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def _put(self, descriptor: int, line: bytes) -> None:
-        """The whole line on disk, or nothing of it."""
+        """The whole line on disk with the head that names it, or nothing of either."""
         try:
             if os.write(descriptor, line) != len(line):
                 raise OSError(0, "the disk is full")
             os.fsync(descriptor)
+            self._name_last()
         except OSError:
             os.ftruncate(descriptor, self._size)
             raise
+
+    def _name_last(self) -> None:
+        """The head that is ready is the head from now on."""
+        self._next_path.replace(self._head_path)
 
     def _broken(self, how: str) -> AuditBroken:
         return AuditBroken(
             f"{self.path}: the audit log is not what was written: {how}; "
             "restore it from a copy, or move it away together with its .head to begin a new one"
         )
+
+
+def _check(kind: Kind, body: Mapping[str, Any]) -> None:
+    """Refuse what nobody could read again: no line is ever mended."""
+    if kind not in _READERS:
+        return
+    said = json.loads(canonical(body))
+    try:
+        read = _READERS[kind](said).to_dict()
+        if read | said != read:
+            raise ValueError("it would say something else")
+    except ValueError as error:
+        what = f"this {kind} could not be read again: {error}"
+        raise ProberError(f"{what}; it is not written") from error

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -50,11 +51,14 @@ from prober.journal.view import View
 from prober.reload import Answer, Reload
 from prober.slo.contract import Contract
 from prober.slo.difference import differences
-from prober.slo.exclusion import Exclusion
+from prober.slo.exclusion import Exclusion, unread_exclusions
+from prober.slo.silence import unread_silences
 
 #: Contracts, and who is told of them.
 Files = tuple[tuple[Contract, ...], Channels]
 Read = Callable[[], Files]
+#: What says which time is excluded or silenced.
+_TIMES: Final = (Kind.EXCLUSION, Kind.REVOCATION, Kind.SILENCE, Kind.SILENCE_END)
 _logger = logging.getLogger(__name__)
 
 
@@ -216,7 +220,7 @@ class Bench:
             source=source,
         )
         desk = Desk(contracts=contracts, source=board.judges_from, audit=self._audit, verbs=VERBS)
-        board.exclusions = _excluded(desk, board)
+        board.exclusions = partial(_excluded, desk)
         asides = Asides.connect(
             contracts, board.judges_from, self._address, recaps=partial(recap, desk)
         )
@@ -251,7 +255,7 @@ class Bench:
             _logger.error("that files were read again could not be noted: %s", error)
 
     def _trouble(self) -> str:
-        return " ".join([*self._refused(), *self._unheard()])
+        return " ".join([*self._refused(), *self._left_out(), *self._unheard()])
 
     def _refused(self) -> Iterator[str]:
         """Why files are not in force."""
@@ -262,6 +266,16 @@ class Bench:
                 f"{problems[0]}{more}."
             )
 
+    def _left_out(self) -> Iterator[str]:
+        """What is not excluded and not silenced, though it should be."""
+        try:
+            noted = self._audit.entries(_TIMES)
+        except AuditBroken as error:
+            yield f"{error}. Until then nothing is excluded, and no gate decides."
+            return
+        for each in (*unread_exclusions(noted), *unread_silences(noted)):
+            yield f"The {each}."
+
     def _unheard(self) -> Iterator[str]:
         """Of what nobody is told, by mishap or by intent."""
         if troubles := list(self.post.troubles()):
@@ -270,14 +284,9 @@ class Bench:
             yield silence_line(silence, until_ms)
 
 
-def _excluded(desk: Desk, board: Board) -> Callable[[], tuple[Exclusion, ...]]:
-    """What is excluded; nothing, and the board says why, when the audit log cannot be trusted."""
-
-    def exclusions() -> tuple[Exclusion, ...]:
-        try:
-            return desk.exclusions()
-        except AuditBroken as error:
-            board.note = f"{error}. Until then nothing is excluded, and no gate decides."
-            return ()
-
-    return exclusions
+def _excluded(desk: Desk) -> tuple[Exclusion, ...]:
+    """What is excluded; nothing when the audit log cannot be trusted, as the board's note says."""
+    try:
+        return desk.exclusions()
+    except AuditBroken:
+        return ()

@@ -64,6 +64,21 @@ class Timetable:
                 planned += Fraction(length_ms, schedule.every_ms)
         return ceil(planned)
 
+    def slots(self, span: Span) -> int:
+        """Slots that lie in a span, as if the first schedule had always been in force.
+
+        Parts of a span add up to it: time between two slots holds none.
+
+        >>> every = Schedule(journey="j", region="r", from_ms=0, every_ms=60, phase_ms=10)
+        >>> [Timetable((every,)).slots(span) for span in (Span(-600, 30), Span(11, 70))]
+        [11, 0]
+        """
+        begins = (span.start_ms, *(schedule.from_ms for schedule in self.schedules[1:]))
+        return sum(
+            schedule.count(max(span.start_ms, begin_ms), until_ms)
+            for begin_ms, (schedule, until_ms) in zip(begins, self._until(span.end_ms), strict=True)
+        )
+
     def _until(self, end_ms: int) -> Iterator[tuple[Schedule, int]]:
         """Each schedule, and when it ended, at the latest at a moment."""
         nexts = [*(schedule.from_ms for schedule in self.schedules[1:]), end_ms]

@@ -8,16 +8,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from prober.document import Document
 from prober.model import canonical
 from prober.slo.policy import Policy
 from prober.slo.region import RegionRule
-from prober.slo.window import Window
+from prober.slo.window import Span, Window
+
+#: Before every run there ever was.
+_EVER_MS: Final = -(2**62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,17 @@ class Contract:
     source: Document = field(repr=False, compare=False)
     #: The file of the policy; None: it is built in, or there is none.
     policy_source: Document | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def effective_ms(self) -> int:
+        """When it took effect, in ms; long ago when it does not say."""
+        if self.effective_from is None:
+            return _EVER_MS
+        return int(datetime.combine(self.effective_from, time(), UTC).timestamp()) * 1000
+
+    def in_effect(self, span: Span) -> Span:
+        """What of a span it is in effect for; of length 0 when for nothing."""
+        return Span(min(max(span.start_ms, self.effective_ms), span.end_ms), span.end_ms)
 
     def sla_of(self, objective: Objective) -> Fraction | None:
         """What customers were promised of an objective: of success, or of all if none is that."""

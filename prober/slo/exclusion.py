@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from prober.model import canonical
 from prober.slo.budget import Counts
@@ -75,6 +75,8 @@ class Exclusion:
             raise ValueError("it begins more than 30 days ago, which is over for good, begin later")
         if self.regions == frozenset() or self.journeys == frozenset():
             raise ValueError("an empty list excludes nothing, name one or leave the list out")
+        if self.recurrence:
+            self.recurrence.check(self.start_ms)
 
     @property
     def retroactive(self) -> bool:
@@ -130,6 +132,21 @@ class Exclusion:
             raise ValueError(f"not an exclusion: {error}, write it anew") from error
 
 
+class Unread(NamedTuple):
+    """What should hold and cannot be read: of another version, or in a zone that is not here."""
+
+    #: What it is, and the id by which it can be taken back all the same.
+    kind: str
+    id: str
+    why: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} {self.id} cannot be read and is left out ({self.why}): "
+            "take it back, and write it anew"
+        )
+
+
 class Entry(Protocol):
     """A line of the log, as far as exclusions go."""
 
@@ -149,20 +166,18 @@ class Entry(Protocol):
 def in_force(entries: Iterable[Entry], known_ms: int | None = None) -> tuple[Exclusion, ...]:
     """The exclusions that were written down by a moment and not revoked by then, oldest first.
 
+    What cannot be read is left out: see `unread_exclusions`.
+
     Args:
         entries: the log, in its order; other kinds are passed over.
         known_ms: the moment; None: the end of the log.
     """
-    known: dict[str, Exclusion] = {}
-    for entry in entries:
-        if known_ms is not None and entry.at_ms > known_ms:
-            continue
-        if entry.kind == "exclusion":
-            exclusion = Exclusion.from_dict(entry.body)
-            known[exclusion.id] = exclusion
-        elif entry.kind == "revocation":
-            known.pop(entry.body["id"], None)
-    return tuple(known.values())
+    return tuple(each for each in _standing(entries, known_ms) if isinstance(each, Exclusion))
+
+
+def unread_exclusions(entries: Iterable[Entry], known_ms: int | None = None) -> tuple[Unread, ...]:
+    """What `in_force` leaves out: to be told wherever exclusions are."""
+    return tuple(each for each in _standing(entries, known_ms) if isinstance(each, Unread))
 
 
 def fingerprint(exclusions: Iterable[Exclusion]) -> str:
@@ -232,6 +247,22 @@ def oddities(exclusion: Exclusion, held: Counts, before: Counts) -> Iterator[str
         yield "holds no failure"
     if held.bad and before.bad:
         yield "begins when runs were failing already"
+
+
+def _standing(entries: Iterable[Entry], known_ms: int | None) -> Iterable[Exclusion | Unread]:
+    known: dict[str, Exclusion | Unread] = {}
+    for entry in entries:
+        if known_ms is not None and entry.at_ms > known_ms:
+            continue
+        name = str(entry.body.get("id", "without an id"))
+        if entry.kind == "exclusion":
+            try:
+                known[name] = Exclusion.from_dict(entry.body)
+            except ValueError as error:
+                known[name] = Unread(entry.kind, name, str(error))
+        elif entry.kind == "revocation":
+            known.pop(name, None)
+    return known.values()
 
 
 def _set(names: Iterable[str] | None) -> frozenset[str] | None:

@@ -17,8 +17,8 @@ from prober.slo.contract import Contract, Correctness, Latency, Objective, Sli
 from prober.slo.plan import Finding, Plan, error, findings, warning
 from prober.slo.region import Mode
 from prober.slo.signoff import has_policy, standing
-from prober.slo.window import Rolling, Window
-from prober.units import HOUR_MS, format_ms
+from prober.slo.window import Calendar, Rolling, Window
+from prober.units import DAY_MS, HOUR_MS, format_ms
 from prober.variables import Place
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ MAX_OBJECTIVES: Final = 2
 MAX_CONTRACTS: Final = 5
 #: Fewer words do not say why a target is what it is.
 MIN_RATIONALE: Final = 5
+#: How long a journal keeps single runs; sums of hours outlast them.
+RUNS_KEPT_MS: Final = 93 * DAY_MS
+#: The day on which midnight is looked at in a zone: zones seldom change, and any day will do.
+_SOME_DAY_MS: Final = 2_000_000_000_000
 _TIMESLICES: Final[Place] = ("spec", "budgeting", "timeslices")
 
 #: By region, from slot to slot of one journey, in ms.
@@ -192,6 +196,27 @@ def _windows(contract: Contract) -> Iterator[Finding]:
         if slice_ms and (rest_ms := length_ms(window) % slice_ms):
             what = f"slices of {format_ms(slice_ms)} leave {format_ms(rest_ms)} that never counts"
             yield error("window_not_whole_slices", at, what, "write a multiple of the slice")
+        yield from _kept(window, slice_ms, at)
+
+
+def _kept(window: Window, slice_ms: int | None, at: Place) -> Iterator[Finding]:
+    """Of what is older than single runs only the sums of whole hours are left."""
+    if length_ms(window) <= RUNS_KEPT_MS:
+        return
+    if slice_ms and slice_ms % HOUR_MS:
+        why = f"{window.name} is made of slices of {format_ms(slice_ms)}"
+        mend = "write slices of whole hours"
+    elif isinstance(window, Calendar) and window.period(_SOME_DAY_MS).start_ms % HOUR_MS:
+        why = f"a {window.unit} of {window.time_zone} begins off the hour"
+        mend = "write a time_zone whose midnight is a whole hour of UTC"
+    elif isinstance(window, Rolling) and not slice_ms:
+        why = f"{window.name} begins at any minute of the last {format_ms(window.duration_ms)}"
+        mend = "write 93d or less, or calendar: {unit: year, time_zone: UTC}"
+    else:
+        return
+    kept = f"single runs are kept for {format_ms(RUNS_KEPT_MS)}: from then on it stays UNKNOWN"
+    place = "duration" if isinstance(window, Rolling) else "calendar"
+    yield warning("window_outlives_runs", (*at, place), f"{why}, and {kept}", mend)
 
 
 def _regions(contract: Contract, periods: Periods) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ ignored, and the gate says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -13,8 +14,10 @@ from typing import Any, Final
 from prober.slo.moment import iso
 from prober.slo.state import State
 
-#: A shorter part of a commit's name could be that of another.
+#: A shorter start of a hash could be that of another commit.
 _SHORTEST: Final = 7
+#: A name that may be shortened. One of digits alone could as well be a date, or count builds.
+_HASH: Final = re.compile("(?=[0-9]*[a-f])[0-9a-f]{,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +67,16 @@ class Override:
 
 
 def same_commit(one: str, other: str) -> bool:
-    """Whether two names mean the same commit: equal, or one the start of the other.
+    """Whether two names mean the same commit: equal, or one the start of the other, a hash.
 
     >>> same_commit("3f2c1ab", "3F2C1AB90d"), same_commit("3f2c1a", "3f2c1ab90d")
     (True, False)
+    >>> same_commit("v1.12.1", "v1.12.10")
+    False
     """
     # The start of a longer name comes before it in the alphabet too.
     short, long = sorted((one.strip().lower(), other.strip().lower()))
-    return short == long != "" or (len(short) >= _SHORTEST and long.startswith(short))
+    if short == long:
+        return short != ""
+    shortened = len(short) >= _SHORTEST and long.startswith(short)
+    return shortened and _HASH.fullmatch(long) is not None

@@ -136,15 +136,24 @@ def _alert(plan: Plan, rule: AlertRule, index: int) -> Iterator[Finding]:
     at = ("alerts", index)
     yield from _burn(plan, rule, at)
     yield from _guards(plan, rule, at)
-    if rule.short_ms < 2 * plan.interval_ms:
-        short, interval = format_ms(rule.short_ms), format_ms(plan.interval_ms)
-        yield warning(
-            "short_window_below_two_rounds",
-            at,
-            f"the {short} of {rule.name} may hold no run of a region, or two: there are {interval} "
-            "from run to run",
-            f"write short: {format_ms(2 * plan.interval_ms)} or more",
-        )
+    yield from _lookbacks(plan, rule, at)
+
+
+def _lookbacks(plan: Plan, rule: AlertRule, at: Place) -> Iterator[Finding]:
+    """The long one is no shorter than the short one, so that is the one to look at."""
+    slice_ms, short = plan.slice_ms or 0, format_ms(rule.short_ms)
+    enough_ms = 2 * max(plan.interval_ms, slice_ms)
+    mend = f"write short: {format_ms(enough_ms)} or more"
+    if rule.short_ms < slice_ms:
+        what = f"its {short} hold no whole slice of {format_ms(slice_ms)}"
+        yield error("lookback_below_slice", at, f"{rule.name} can never fire: {what}", mend)
+    elif rule.short_ms < enough_ms:
+        interval = format_ms(plan.interval_ms)
+        held = f"may hold no run of a region, or two: there are {interval} from run to run"
+        if slice_ms:
+            held = f"hold a single slice of {format_ms(slice_ms)}"
+        what = f"the {short} of {rule.name} {held}"
+        yield warning("short_window_below_two_rounds", at, what, mend)
 
 
 def _burn(plan: Plan, rule: AlertRule, at: Place) -> Iterator[Finding]:

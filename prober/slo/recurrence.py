@@ -57,11 +57,18 @@ class Recurrence:
             raise ValueError("COUNT is below 1, write more")
         if self.count is not None and self.until_ms is not None:
             raise ValueError("COUNT and UNTIL are two ends, write one of them")
+        if self.until_ms is not None and self.until_ms < 0:  # such years may lose their zeros
+            raise ValueError("UNTIL lies before 1970, write UNTIL=20260801T000000Z")
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             what = f"{self.time_zone!r} is no time zone"
             raise ValueError(f"{what}, write an IANA name such as Europe/Berlin") from error
+
+    def check(self, start_ms: int) -> None:
+        """Refuse an end before the first time begins: it would never come; raises ValueError."""
+        if self.until_ms is not None and self.until_ms < start_ms:
+            raise ValueError("UNTIL lies before the start, write a later one")
 
     def to_dict(self) -> dict[str, str]:
         """As it stands in entries of the log."""

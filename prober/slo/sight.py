@@ -18,6 +18,7 @@ from prober.slo.burn import max_burn, whole
 from prober.slo.confidence import Lookback, Trial, Trip, alarms, proof_runs, tell_apart
 from prober.slo.contract import AlertRule, Contract, Objective
 from prober.slo.window import Window
+from prober.units import format_ms
 
 #: A budget that holds fewer failures jumps by more than a third with each: it measures nothing.
 MIN_BUDGET: Final = 3
@@ -225,6 +226,9 @@ class _Rule:
         highest, held = max_burn(self.target), sum(_held(every, self.rule.long_ms))
         if self.rule.burn > highest:
             return f"its burn rate is above {float(highest):g}, that of every run failing"
+        if self.slice_ms and self.rule.short_ms < self.slice_ms:
+            short, whole_slice = format_ms(self.rule.short_ms), format_ms(self.slice_ms)
+            return f"its {short} hold no whole slice of {whole_slice}"
         if trip.regions > len(every):
             return f"it waits for {trip.regions} regions, there are {len(every)}"
         if trip.failures > held:
@@ -252,16 +256,16 @@ def _watch(rule: _Rule, every: list[int], window_ms: int) -> Watch:
     slowest, bad = max(trip for _, trip in groups), 1 - rule.target
     judged = sum(_held([rule.slice_ms] if rule.slice_ms else every, window_ms))
     unreachable = rule.unreachable(groups[0][0], slowest)
-    faults = [rule.faults(group, trip) for group, trip in groups if not unreachable]
+    able = [] if unreachable else groups
+    faults = [rule.faults(group, trip) for group, trip in able]
+    spans = (window_ms, rule.rule.long_ms, rule.rule.short_ms)
+    held = [
+        ([Lookback(*(_held([each], ms)[0] for ms in spans)) for each in group], trip)
+        for group, trip in able
+    ]
 
     def by_chance(share: Fraction) -> float:
-        spans = (window_ms, rule.rule.long_ms, rule.rule.short_ms)
-        return sum(
-            alarms(
-                [Lookback(*(_held([each], ms)[0] for ms in spans)) for each in group], trip, share
-            )
-            for group, trip in groups
-        )
+        return sum((alarms(lookbacks, trip, share) for lookbacks, trip in held), 0.0)
 
     return Watch(
         rule=rule.rule,

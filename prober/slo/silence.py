@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
+from prober.slo.exclusion import Unread
 from prober.slo.recurrence import Recurrence
 from prober.slo.window import Span
 from prober.units import DAY_MS
@@ -65,6 +66,10 @@ class Silence:
             raise ValueError("it ends no later than it begins, write a later end")
         if self.end_ms - self.start_ms > LONGEST_MS:
             raise ValueError("it is longer than 30 days, change the alert or write an earlier end")
+        if self.start_ms < 0:  # the first years there are have no time in some zones
+            raise ValueError("it begins before 1970, write a later start")
+        if self.recurrence:
+            self.recurrence.check(self.start_ms)
 
     def concerns(self, subject: Subject) -> bool:
         """Whether it is about an alert, whenever."""
@@ -101,19 +106,26 @@ class Silence:
 
     @classmethod
     def from_dict(cls, id_: str, body: Mapping[str, Any]) -> Silence:
-        """The silence that an entry of the log begins."""
-        return cls(
-            id=id_,
-            start_ms=body["start_ms"],
-            end_ms=body["end_ms"],
-            slos=_set(body["slos"]),
-            journeys=_set(body["journeys"]),
-            rule=body["rule"],
-            region=body["region"],
-            by=body["by"],
-            reason=body["reason"],
-            recurrence=Recurrence.from_dict(body["recurrence"]),
-        )
+        """The silence that an entry of the log begins.
+
+        Raises:
+            ValueError: it is not the body of a silence, or that may not be.
+        """
+        try:
+            return cls(
+                id=id_,
+                start_ms=body["start_ms"],
+                end_ms=body["end_ms"],
+                slos=_set(body["slos"]),
+                journeys=_set(body["journeys"]),
+                rule=body["rule"],
+                region=body["region"],
+                by=body["by"],
+                reason=body["reason"],
+                recurrence=Recurrence.from_dict(body["recurrence"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a silence: {error}, write it anew") from error
 
 
 class Entry(Protocol):
@@ -137,15 +149,16 @@ class Entry(Protocol):
 
 
 def silences_of(entries: Iterable[Entry]) -> tuple[Silence, ...]:
-    """Every silence there was, oldest first, with its end where somebody ended it."""
-    known: dict[str, Silence] = {}
-    for entry in entries:
-        if entry.kind == "silence":
-            known[entry.id] = Silence.from_dict(entry.id, entry.body)
-        elif entry.kind == "silence-end" and entry.body["id"] in known:
-            ended = known[entry.body["id"]]
-            known[ended.id] = replace(ended, ended_ms=entry.at_ms)
-    return tuple(known.values())
+    """Every silence there was, oldest first, with its end where somebody ended it.
+
+    What cannot be read is left out: see `unread_silences`.
+    """
+    return tuple(each for each in _noted(entries) if isinstance(each, Silence))
+
+
+def unread_silences(entries: Iterable[Entry]) -> tuple[Unread, ...]:
+    """What `silences_of` leaves out and nobody ended: to be told wherever silences are."""
+    return tuple(each for each in _noted(entries) if isinstance(each, Unread))
 
 
 def silencing(silences: Iterable[Silence], subject: Subject, at_ms: int) -> Silence | None:
@@ -157,6 +170,23 @@ def silencing(silences: Iterable[Silence], subject: Subject, at_ms: int) -> Sile
         if (until_ms := silence.until_ms(at_ms)) is not None
     ]
     return max(found, key=lambda each: each[0])[1] if found else None
+
+
+def _noted(entries: Iterable[Entry]) -> Iterable[Silence | Unread]:
+    known: dict[str, Silence | Unread] = {}
+    for entry in entries:
+        if entry.kind == "silence":
+            try:
+                known[entry.id] = Silence.from_dict(entry.id, entry.body)
+            except ValueError as error:
+                known[entry.id] = Unread(entry.kind, entry.id, str(error))
+        elif entry.kind == "silence-end":
+            ended = known.get(entry.body.get("id", ""))
+            if isinstance(ended, Silence):
+                known[ended.id] = replace(ended, ended_ms=entry.at_ms)
+            elif ended:
+                del known[ended.id]
+    return known.values()
 
 
 def _set(names: Iterable[str] | None) -> frozenset[str] | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from prober.cli.gate import _compared
 from tests.cli.judge import COMMIT, STATES, TOKEN, Judge
 from tests.conftest import unused_port, wait_until
 
@@ -115,6 +116,23 @@ def test_a_decision_that_is_not_the_same_is_inconclusive(judge: Judge, tmp_path:
     first, *rest = again.stdout.splitlines()
     assert first == "not the same: made again it is allow, and neither is relied on"
     assert "  verdict was approval:sre, now allow" in rest
+
+
+def test_a_decision_whose_runs_are_gone_is_not_called_another() -> None:
+    gone = "single runs are kept from 2026-07-03T14:00:00Z on"
+    again = {
+        "decision": "0123456789ab",
+        "same": False,
+        "gone": gone,
+        "differences": [f"it cannot be made again: {gone}"],
+        "then": {"as_of_ms": 0, "verdict": "allow"},
+        "now": {"verdict": "inconclusive"},
+    }
+    assert list(_compared(again)) == [
+        "it cannot be made again, and neither is relied on",
+        "  decision 0123456789ab of 1970-01-01T00:00:00Z: allow",
+        f"  it cannot be made again: {gone}",
+    ]
 
 
 @pytest.mark.parametrize(

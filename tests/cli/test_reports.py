@@ -103,6 +103,9 @@ def test_a_complaint_is_added_and_listed(tmp_path: Path) -> None:
         pytest.param(["report", "daily", "--slo", "chekout"], "did you mean checkout", id="no SLO"),
         pytest.param(["report", "daily", "--at", "today"], "is not a moment", id="no moment"),
         pytest.param(["report", "weekly", "--at", "2999-01-01T00:00:00Z"], "is to come", id="soon"),
+        pytest.param(
+            ["report", "daily", "--at", "0001-01-01T00:00:00Z"], "is before 1970", id="long ago",
+        ),
         pytest.param(["miss", "list", "--slo", "x"], "there is no SLO 'x'", id="no SLO to miss"),
         pytest.param(
             ["review", "record", "--slo", "checkout", "--kind", "yearly", "--by", "sre", "--notes",

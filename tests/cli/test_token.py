@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from prober.cli import token
+from prober.errors import ProberError
 from prober.evaluator.audit import AUDIT, AuditLog, Kind
 from prober.evaluator.door.tokens import TOKENS, Scope, TokenFile
 
@@ -73,3 +75,36 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert (said.returncode, said.stdout) == (2, "")
     (line,) = said.stderr.splitlines()
     assert message in line
+
+
+def test_no_token_is_made_beside_a_log_that_cannot_take_it(tmp_path: Path) -> None:
+    for n in range(2):
+        AuditLog.open(tmp_path / AUDIT).append(Kind.DEPLOY, {"n": n}, 1)
+    (tmp_path / AUDIT).with_suffix(".head").unlink()
+    for _ in range(2):
+        said = prober(tmp_path, "create", "--name", "ci", "--scope", "mark")
+        assert (said.returncode, said.stdout) == (2, "")
+        assert "audit.head is gone" in said.stderr
+    assert not (tmp_path / TOKENS).exists()
+
+
+def test_a_token_that_cannot_be_noted_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise ProberError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(AuditLog, "append", full)
+        with pytest.raises(ProberError, match="the disk is full"):
+            token.create(name="ci", scope=["mark"], data=tmp_path)
+    assert TokenFile(tmp_path / TOKENS).tokens() == ()
+    assert prober(tmp_path, "create", "--name", "ci", "--scope", "mark").returncode == 0
+
+
+def test_a_token_is_revoked_also_beside_a_log_that_cannot_take_it(tmp_path: Path) -> None:
+    TokenFile(tmp_path / TOKENS).create("ci", frozenset({Scope.MARK}), 1)
+    (tmp_path / AUDIT).write_text("no log\n")
+    said = prober(tmp_path, "revoke", "ci")
+    assert (said.returncode, "line 1 was changed" in said.stderr) == (2, True)
+    assert TokenFile(tmp_path / TOKENS).tokens() == ()

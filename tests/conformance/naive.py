@@ -233,19 +233,17 @@ def _share(regions: dict[str, list[Event]], rule: Given, as_good: bool) -> Fract
 
 
 def _planned(given: Given, start: int, end: int, as_good: bool) -> int | None:
-    """Per region, minus what exclusions take: each stretch of them as many slots as it has."""
+    """As many slots a region as begin in the period, without those that exclusions hold."""
     slo = given["slo"]
-    every, planned = slo["interval_s"], 0
-    for region in slo["regions"]:
-        planned += ceil(Fraction(end - start, every))
-        stretch = 0
-        for time in range(start, end + 1):
-            held = time < end and any(_holds(each, region, time) for each in given["exclusions"])
-            stretch += held
-            if stretch and not held:
-                planned -= 0 if as_good else ceil(Fraction(stretch, every))
-                stretch = 0
-    return max(0, planned) or None
+    every, regions = slo["interval_s"], slo["regions"]
+    planned = len(regions) * ceil(Fraction(end - start, every))
+    slots = range(end - every, start - 1, -every)
+    held = sum(
+        any(_holds(each, region, time) for each in given["exclusions"])
+        for region in regions
+        for time in slots
+    )
+    return max(0, planned - (0 if as_good else held)) or None
 
 
 def _coverage(

@@ -189,6 +189,18 @@ def test_excluding_time_without_runs_changes_nothing(
 
 
 @cases(100)
+@given(history=histories(), n=st.integers(1, 16))
+def test_excluding_time_between_two_slots_changes_nothing(
+    history: History, n: int, judge: Judge
+) -> None:
+    """Not of slices: one that lies in an exclusion in all regions is left out."""
+    slo, every = history["slo"] | {"budgeting": "occurrences"}, history["slo"]["interval_s"]
+    slot, history = AS_OF - n * every, history | {"slo": slo}
+    between = {"start": slot + 1, "end": slot + every}
+    assert judge(history | {"exclusions": [*history["exclusions"], between]}) == judge(history)
+
+
+@cases(100)
 @given(history=histories(), event=runs(1, 3))
 def test_a_good_run_more_never_costs_and_a_bad_one_never_gives(
     history: History, event: dict[str, Any], judge: Judge

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from prober.errors import AuditBroken, ProberError
+from prober.evaluator import audit
 from prober.evaluator.audit import AUDIT, AuditLog, Kind
+from prober.slo.silence import Silence
 
 #: Appends, as another process would, until it has appended so many.
 WRITER = """
@@ -264,6 +268,77 @@ def test_what_is_no_file_is_told(path: Path) -> None:
     path.mkdir()
     with pytest.raises(ProberError, match="cannot be read: Is a directory"):
         AuditLog.open(path)
+
+
+@pytest.mark.parametrize("there", [0, 1, 3], ids=["at its birth", "of one entry", "of three"])
+@pytest.mark.parametrize("failing", ["replace", "rename"])
+def test_an_entry_whose_head_cannot_be_written_was_never_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch, there: int, failing: str
+) -> None:
+    log, before = fill(path, there), path.read_bytes() if there else b""
+    with monkeypatch.context() as full:
+        if failing == "replace":
+            full.setattr(audit, "replace", no_room)
+        else:
+            full.setattr(AuditLog, "_name_last", no_room)
+        for _ in range(2):
+            with pytest.raises(ProberError, match="cannot be written: No space left on device"):
+                log.append(Kind.OVERRIDE, {"n": 9}, 9)
+    assert path.read_bytes() == before
+    assert AuditLog.open(path).verify() == log.length == there
+    log.append(Kind.DEPLOY, {"n": there + 1}, 40)
+    assert numbers(AuditLog.open(path)) == [*range(1, there + 2)]
+
+
+def no_room(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["nothing", "an empty file"])
+def test_a_log_that_was_moved_away_with_its_head_is_followed_by_a_new_one(
+    path: Path, begun: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An empty file is what is left of a first entry that could not be written."""
+    log = fill(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(AuditBroken, match="it ends after"):
+        log.entries()
+    for file in (path, path.with_suffix(".head")):
+        file.rename(f"{file}.old")
+    if begun:
+        path.touch()
+    assert (log.entries(), log.verify()) == ((), 0)
+    assert caplog.messages == [f"{path}: it is gone together with its .head: a new one begins"]
+    log.append(Kind.DEPLOY, {"n": 1}, 10)
+    assert numbers(AuditLog.open(path)) == numbers(log) == [1]
+
+
+def test_a_log_that_is_put_back_is_gone_by_again(path: Path) -> None:
+    log = fill(path)
+    kept = path.read_bytes()
+    path.write_bytes(kept[:-20])
+    with pytest.raises(AuditBroken):
+        log.entries()
+    path.write_bytes(kept)
+    assert numbers(log) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", [Kind.EXCLUSION, Kind.SILENCE])
+def test_what_could_not_be_read_again_is_not_written(path: Path, kind: Kind) -> None:
+    log = fill(path)
+    with pytest.raises(ProberError, match=f"{kind} could not be read again: .*; it is not written"):
+        log.append(kind, {"id": "x1", "start_ms": 1}, 40)
+    assert log.verify() == 3
+
+
+def test_what_would_be_read_as_something_else_is_not_written(path: Path) -> None:
+    body = Silence(id="", start_ms=1, end_ms=2, by="ann", reason="a new database").to_dict()
+    rule = {"rule": "FREQ=DAILY;COUNT=03", "time_zone": "UTC"}
+    log = fill(path)
+    with pytest.raises(ProberError, match="it would say something else"):
+        log.append(Kind.SILENCE, body | {"recurrence": rule}, 40)
+    assert log.verify() == 3
+    assert log.append(Kind.SILENCE, body, 40).number == 4
 
 
 def test_a_full_disk_leaves_the_log_as_it_was(path: Path, tmp_path: Path) -> None:

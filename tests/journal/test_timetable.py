@@ -47,6 +47,14 @@ def test_a_part_of_a_period_is_planned_as_a_slot() -> None:
     assert table((0, 7 * MINUTE_MS)).planned(Span(0, HOUR_MS)) == 9
 
 
+def test_a_part_of_a_span_holds_the_slots_that_lie_in_it() -> None:
+    sevenths = table((0, 7 * MINUTE_MS))
+    assert sevenths.slots(Span(0, HOUR_MS)) == 9
+    assert sevenths.slots(Span(MINUTE_MS, HOUR_MS)) == 8
+    assert sevenths.slots(Span(MINUTE_MS, 7 * MINUTE_MS)) == 0
+    assert sevenths.slots(Span(-HOUR_MS, 0)) == 8
+
+
 def test_a_slot_less_than_a_period_old_may_still_be_going() -> None:
     each_minute = table((0, MINUTE_MS))
     assert list(each_minute.young(HOUR_MS)) == []
@@ -72,5 +80,7 @@ def test_what_is_due_in_two_halves_is_due_in_the_whole(
     first, middle, last = sorted(cuts)
     halves = held.due(Span(first, middle)) + held.due(Span(middle, last))
     assert halves == held.due(Span(first, last))
+    halves = held.slots(Span(first, middle)) + held.slots(Span(middle, last))
+    assert halves == held.slots(Span(first, last)) >= held.due(Span(first, last))
     planned = held.planned(Span(first, middle)) + held.planned(Span(middle, last))
     assert 0 <= planned - held.planned(Span(first, last)) <= 1

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from functools import reduce
@@ -43,9 +44,10 @@ from prober.slo.contract import (
     Success,
 )
 from prober.slo.format import NO_POLICY, check, load, load_contracts, parse, schema
+from prober.slo.moment import moment_ms
 from prober.slo.policy import SEED_5
 from prober.slo.region import Mode, RegionRule
-from prober.slo.window import Calendar, Rolling, Unit, Window
+from prober.slo.window import Calendar, Rolling, Span, Unit, Window
 from tests.conftest import ROOT
 
 FULL = """\
@@ -262,6 +264,17 @@ def test_what_is_left_out_has_a_default() -> None:
         policy=NO_POLICY,
         source=contract.source,
     )
+
+
+def test_a_contract_is_in_effect_from_midnight_in_utc_on() -> None:
+    begins = moment_ms("2026-07-01T00:00:00Z")
+    always = parse(MINIMAL, "a.yaml")
+    since = replace(always, effective_from=date(2026, 7, 1))
+    around, before = Span(begins - 5, begins + 5), Span(begins - 5, begins - 2)
+    assert since.effective_ms == begins
+    assert since.in_effect(around) == Span(begins, begins + 5)
+    assert since.in_effect(before) == Span(begins - 2, begins - 2)
+    assert [always.in_effect(span) for span in (around, before)] == [around, before]
 
 
 def test_what_a_default_is_written_out_as_is_the_default() -> None:

@@ -24,6 +24,7 @@ from prober.slo.exclusion import (
     oddities,
     share,
     spans,
+    unread_exclusions,
     without,
 )
 from prober.slo.recurrence import Frequency, Recurrence
@@ -73,6 +74,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "too long afterwards": (
         {"created_ms": 70 * DAY_MS + 1},
         "it begins more than 30 days ago, which is over for good, begin later",
+    ),
+    "over before it begins": (
+        {"recurrence": Recurrence(frequency=Frequency.DAILY, until_ms=40 * DAY_MS - 1)},
+        "UNTIL lies before the start, write a later one",
     ),
     "of no region": ({"regions": frozenset()}, EMPTY),
     "of no journey": ({"journeys": frozenset()}, EMPTY),
@@ -147,6 +152,26 @@ def test_what_a_clock_that_was_set_back_wrote_down_is_in_force() -> None:
         Entry(3, "exclusion", excluded(0, 1, id="x2").to_dict()),
     ]
     assert [each.id for each in in_force(log, 4)] == ["x2"]
+
+
+def test_what_cannot_be_read_is_left_out_and_told_until_it_is_revoked() -> None:
+    """A year of three digits is what an older version made of `UNTIL=02260801T000000Z`."""
+    rule = {"rule": "FREQ=WEEKLY;INTERVAL=1;UNTIL=2260801T000000Z", "time_zone": "UTC"}
+    log = [
+        Entry(1, "exclusion", MAINTENANCE.to_dict() | {"recurrence": rule}),
+        Entry(2, "exclusion", excluded(0, 1, id="x2").to_dict()),
+        Entry(3, "exclusion", {"of": "another version"}),
+        Entry(4, "revocation", {"id": "x1", "by": "vp"}),
+        Entry(5, "revocation", {"of": "another version"}),
+    ]
+    assert [each.id for each in in_force(log)] == ["x2"]
+    assert [str(each) for each in unread_exclusions(log, known_ms=1)] == [
+        "exclusion x1 cannot be read and is left out (UNTIL is not a moment in UTC, write "
+        "UNTIL=20260801T000000Z): take it back, and write it anew"
+    ]
+    known = {ms: [each.id for each in unread_exclusions(log, ms)] for ms in range(6)}
+    nameless = "without an id"
+    assert known == {0: [], 1: ["x1"], 2: ["x1"], 3: ["x1", nameless], 4: [nameless], 5: []}
 
 
 def test_a_set_of_exclusions_has_one_hash_whatever_its_order() -> None:

@@ -72,6 +72,36 @@ FINDINGS = [
         ],
     ),
     (
+        (),
+        "duration: 30d",
+        "duration: 180d",
+        [
+            "warning window_outlives_runs spec.windows[0].duration: rolling begins at any minute "
+            "of the last 180d, and single runs are kept for 93d: from then on it stays UNKNOWN, "
+            "write 93d or less, or calendar: {unit: year, time_zone: UTC}",
+        ],
+    ),
+    (
+        (),
+        "duration: 30d}",
+        "duration: 30d}\n    - {name: y, calendar: {unit: year, time_zone: Asia/Kolkata}}",
+        [
+            "warning window_outlives_runs spec.windows[1].calendar: a year of Asia/Kolkata begins "
+            "off the hour, and single runs are kept for 93d: from then on it stays UNKNOWN, "
+            "write a time_zone whose midnight is a whole hour of UTC",
+        ],
+    ),
+    (
+        ("budgeting: {timeslices: {slice: 5m, rule: all}}",),
+        "duration: 30d}",
+        "duration: 30d}\n    - {name: y, calendar: {unit: year, time_zone: UTC}}",
+        [
+            "warning window_outlives_runs spec.windows[1].calendar: y is made of slices of 5m, and "
+            "single runs are kept for 93d: from then on it stays UNKNOWN, write slices of whole "
+            "hours",
+        ],
+    ),
+    (
         ("budgeting: {timeslices: {slice: 7m, rule: all}}",),
         "",
         "",
@@ -183,6 +213,18 @@ FINDINGS = [
             "warning short_window_below_two_rounds spec.alerts.rules[0]: the 5m of mine may"
             " hold no run of a region, or two: there are 5m from run to run, write short: "
             "10m or more",
+        ],
+    ),
+    (
+        (
+            "budgeting: {timeslices: {slice: 30m, rule: majority}}",
+            'alerts: {rules: [{name: mine, severity: page, budget: "20%", long: 2h, short: 15m}]}',
+        ),
+        "99.5%",
+        "99%",
+        [
+            "error lookback_below_slice spec.alerts.rules[0]: mine can never fire: its 15m "
+            "hold no whole slice of 30m, write short: 1h or more",
         ],
     ),
     (

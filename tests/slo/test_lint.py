@@ -7,10 +7,11 @@ import re
 import pytest
 
 from prober.errors import Severity
+from prober.journal.pruning import RAW_MS
 from prober.lint.names import Names
 from prober.slo.contract import Contract
 from prober.slo.format import load, load_contracts, parse
-from prober.slo.lint import Periods, judged_in, lint, lint_all, lint_names
+from prober.slo.lint import RUNS_KEPT_MS, Periods, judged_in, lint, lint_all, lint_names
 from prober.slo.plan import Finding
 from tests.conftest import ROOT
 
@@ -123,6 +124,39 @@ def test_minutes_are_no_months() -> None:
     linted = contract("data: {min_runs: 1}", old="duration: 30d", new="duration: 1m")
     assert ("window_of_minutes", "spec.windows[0].duration:11") in found(linted)
     assert "window_of_minutes" not in dict(found(contract(old="duration: 30d", new="duration: 1h")))
+
+
+def long(window: str, slice_: str = "") -> list[tuple[str, str]]:
+    """What is found of a long window, beside what is said of any."""
+    sliced = f"budgeting: {{timeslices: {{slice: {slice_}, rule: all}}}}"
+    linted = contract(*([sliced] if slice_ else []), old="duration: 30d", new=window)
+    return [told for told in found(linted) if told[0] == "window_outlives_runs"]
+
+
+@pytest.mark.parametrize(
+    ("window", "slice_", "where"),
+    [
+        ("duration: 93d", "", None),
+        ("duration: 94d", "", "duration"),
+        ("duration: 100d", "1h", None),
+        ("duration: 100d", "5m", "duration"),
+        ("calendar: {unit: quarter, time_zone: Asia/Kolkata}, gate: true", "", None),
+        ("calendar: {unit: year, time_zone: Asia/Kolkata}, gate: true", "", "calendar"),
+        ("calendar: {unit: year, time_zone: Asia/Kolkata}, gate: true", "1h", "calendar"),
+        ("calendar: {unit: year, time_zone: America/New_York}, gate: true", "", None),
+        ("calendar: {unit: year, time_zone: UTC}, gate: true", "1h", None),
+        ("calendar: {unit: year, time_zone: UTC}, gate: true", "5m", "calendar"),
+    ],
+)
+def test_a_window_that_single_runs_do_not_last_for_begins_on_the_hour(
+    window: str, slice_: str, where: str | None
+) -> None:
+    told = [("window_outlives_runs", f"spec.windows[0].{where}:11")] if where else []
+    assert long(window, slice_) == told
+
+
+def test_single_runs_are_taken_to_be_kept_as_long_as_a_journal_keeps_them() -> None:
+    assert RUNS_KEPT_MS == RAW_MS
 
 
 @pytest.mark.parametrize(

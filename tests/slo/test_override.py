@@ -63,6 +63,14 @@ def test_without_a_reason_it_does_not_hold(reason: str) -> None:
         pytest.param("v1", "v12", False, id="a short name that only begins so"),
         pytest.param("", "", False, id="nothing"),
         pytest.param(COMMIT, COMMIT[1:], False, id="an end"),
+        pytest.param("90d3f2c" + "1" * 57, "90d3f2c", True, id="a hash of 64 digits"),
+        pytest.param("v1.12.1", "v1.12.1", True, id="the same version"),
+        pytest.param("v1.12.1", "v1.12.10", False, id="another version"),
+        pytest.param("v2.31.0", "v2.31.0-rc1", False, id="a candidate for a version"),
+        pytest.param("release-1", "release-10", False, id="another release"),
+        pytest.param("20260701", "2026070112", False, id="another date"),
+        pytest.param("7654321", "76543210", False, id="the number of another build"),
+        pytest.param("3f2c1ab", "3f2c1ab-dirty", False, id="a hash with something behind it"),
     ],
 )
 def test_names_of_the_same_commit(one: str, other: str, same: bool) -> None:

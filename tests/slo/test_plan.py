@@ -146,6 +146,24 @@ def test_a_short_lookback_holds_two_rounds() -> None:
     assert alert(short_ms=599_999) == ["short_window_below_two_rounds"]
 
 
+@pytest.mark.parametrize(
+    ("short_ms", "found"),
+    [
+        (1_199_999, ["lookback_below_slice"]),
+        (1_200_000, ["short_window_below_two_rounds"]),
+        (2_399_999, ["short_window_below_two_rounds"]),
+        (2_400_000, []),
+    ],
+)
+def test_where_slices_are_judged_a_short_lookback_holds_two(
+    short_ms: int, found: list[str]
+) -> None:
+    held = plan(slice_ms=1_200_000, alerts=(replace(RULE, short_ms=short_ms),))
+    assert codes(held) == found
+    errors = [f.code for f in findings(held) if f.severity is Severity.ERROR]
+    assert errors == [code for code in found if code == "lookback_below_slice"]
+
+
 def test_a_finding_names_the_alert_by_its_number() -> None:
     second = replace(RULE, burn=Fraction(101))
     assert findings(plan(alerts=(RULE, second))) == (
@@ -202,6 +220,14 @@ def test_a_finding_names_the_alert_by_its_number() -> None:
             {"alerts": (replace(RULE, short_ms=300_000),)},
             "the 5m of fast may hold no run of a region, or two: there are 5m from run to run, "
             "write short: 10m or more",
+        ),
+        (
+            {"slice_ms": 1_800_000, "alerts": (RULE,)},
+            "fast can never fire: its 10m hold no whole slice of 30m, write short: 1h or more",
+        ),
+        (
+            {"slice_ms": 600_000, "alerts": (RULE,)},
+            "the 10m of fast hold a single slice of 10m, write short: 20m or more",
         ),
     ],
 )

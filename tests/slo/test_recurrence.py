@@ -184,7 +184,8 @@ def test_a_rule_survives_being_written(every: Recurrence) -> None:
 KEYS = "write FREQ, INTERVAL, COUNT or UNTIL"
 OFTEN = "FREQ is not known, write DAILY, WEEKLY, MONTHLY or YEARLY"
 RANGE = "INTERVAL is not in 1 to 366, write another"
-MOMENT = "UNTIL is not a moment in UTC, write UNTIL=20260801T000000Z"
+UNTIL = "write UNTIL=20260801T000000Z"
+MOMENT = f"UNTIL is not a moment in UTC, {UNTIL}"
 PLACE = "write an IANA name such as Europe/Berlin"
 
 
@@ -209,6 +210,8 @@ PLACE = "write an IANA name such as Europe/Berlin"
         ),
         ("FREQ=DAILY;UNTIL=20260801", "UTC", MOMENT),
         ("FREQ=DAILY;UNTIL=20260832T000000Z", "UTC", MOMENT),
+        ("FREQ=WEEKLY;UNTIL=02260801T000000Z", "UTC", f"UNTIL lies before 1970, {UNTIL}"),
+        ("FREQ=WEEKLY;UNTIL=19691231T235959Z", "UTC", f"UNTIL lies before 1970, {UNTIL}"),
         ("FREQ=DAILY", "Mars/Olympus", f"'Mars/Olympus' is no time zone, {PLACE}"),
         ("FREQ=DAILY", "", f"'' is no time zone, {PLACE}"),
         ("FREQ=DAILY", "../UTC", f"'../UTC' is no time zone, {PLACE}"),
@@ -217,6 +220,20 @@ PLACE = "write an IANA name such as Europe/Berlin"
 def test_what_nobody_could_follow_is_refused(rule: str, zone: str, what: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(what)}$"):
         Recurrence.parse(rule, zone)
+
+
+def test_an_end_before_the_first_time_is_refused() -> None:
+    daily = Recurrence.parse("FREQ=DAILY;UNTIL=20260801T000000Z", "UTC")
+    ends_ms = moment_ms("2026-08-01T00:00:00Z")
+    daily.check(ends_ms)
+    with pytest.raises(ValueError, match=r"^UNTIL lies before the start, write a later one$"):
+        daily.check(ends_ms + 1)
+    Recurrence.parse("FREQ=DAILY", "UTC").check(ends_ms + 1)
+
+
+def test_an_end_at_the_beginning_of_1970_is_written_and_read_again() -> None:
+    first = Recurrence(frequency=Frequency.DAILY, until_ms=0)
+    assert Recurrence.parse(first.rule, "UTC") == first
 
 
 def test_an_interval_of_a_leap_year_of_days_is_the_longest() -> None:

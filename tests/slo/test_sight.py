@@ -311,6 +311,19 @@ def test_slices_are_counted_instead_of_runs_where_they_are_judged() -> None:
     assert minutes(regional.after)[2] == 15
 
 
+@pytest.mark.parametrize("each_region", [False, True])
+def test_an_alert_that_looks_back_over_less_than_a_slice_never_fires(each_region: bool) -> None:
+    half_hours = Budgeting(slice_ms=30 * MINUTE_MS)
+    pair = replace(PAIR, short_ms=15 * MINUTE_MS, each_region=each_region)
+    blind = watch("pair", target="0.99", budgeting=half_hours, alerts=own(pair))
+    assert blind.unreachable == "its 15m hold no whole slice of 30m"
+    assert (blind.after, blind.false_alarms, blind.false_alarms_better) == (None, 0, 0)
+    whole = replace(pair, short_ms=30 * MINUTE_MS)
+    seeing = watch("pair", target="0.99", budgeting=half_hours, alerts=own(whole))
+    assert seeing.unreachable == ""
+    assert seeing.after
+
+
 def test_slices_of_a_journey_that_nothing_runs_are_none() -> None:
     none = seen(periods={}, budgeting=Budgeting(slice_ms=MINUTE_MS))
     assert (none.judged, none.judged_after_ms) == (0, None)

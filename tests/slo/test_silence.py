@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from prober.slo.recurrence import Recurrence
-from prober.slo.silence import Silence, silences_of, silencing
+from prober.slo.recurrence import Frequency, Recurrence
+from prober.slo.silence import Silence, silences_of, silencing, unread_silences
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -81,6 +81,11 @@ def test_a_silence_that_somebody_ended_holds_no_longer() -> None:
     [
         ({"end_ms": 0}, "it ends no later than it begins"),
         ({"end_ms": 31 * DAY_MS}, "it is longer than 30 days"),
+        ({"start_ms": -1}, "it begins before 1970, write a later start"),
+        (
+            {"start_ms": 2, "recurrence": Recurrence(frequency=Frequency.DAILY, until_ms=1)},
+            "UNTIL lies before the start, write a later one",
+        ),
     ],
 )
 def test_a_silence_that_may_not_be_is_refused(changes: dict[str, Any], problem: str) -> None:
@@ -102,6 +107,23 @@ def test_silences_are_read_back_from_the_log() -> None:
         Line("e", 9, "silence-end", {"id": "nobody"}),
     ]
     assert silences_of(lines) == (made, silence(id="c", ended_ms=9))
+
+
+def test_what_cannot_be_read_is_left_out_and_told_until_it_is_ended() -> None:
+    rule = {"rule": "FREQ=DAILY", "time_zone": "Mars/Olympus"}
+    lines = [
+        Line("a", 5, "silence", silence().to_dict() | {"recurrence": rule}),
+        Line("b", 6, "silence", {"of": "another version"}),
+        Line("c", 7, "silence", silence().to_dict()),
+        Line("d", 8, "silence-end", {"id": "a"}),
+        Line("e", 9, "silence-end", {"of": "another version"}),
+    ]
+    assert silences_of(lines) == (silence(id="c"),)
+    assert [str(each) for each in unread_silences(lines[:1])] == [
+        "silence a cannot be read and is left out ('Mars/Olympus' is no time zone, write an IANA "
+        "name such as Europe/Berlin): take it back, and write it anew"
+    ]
+    assert [each.id for each in unread_silences(lines)] == ["b"]
 
 
 def test_of_several_silences_the_one_that_ends_last_is_named() -> None:

@@ -103,7 +103,7 @@ class Look:
         if known:
             return min(began_ms for began_ms, _ in known)
         long_ms = notice.facts["long_ms"]
-        span = Span(self.as_of_ms - long_ms, self.as_of_ms)
+        span = self.contract.in_effect(Span(self.as_of_ms - long_ms, self.as_of_ms))
         runs = self.once.source.failures(self._counting(notice.key.objective).measure, span)
         bursts = grouped(runs, notice.burst_ms)
         return bursts[-1][0].slot_ms if bursts else self.as_of_ms - notice.burst_ms

@@ -158,7 +158,8 @@ class Bulletin:
         """
         with self._lock:
             until = self.audit.length
-            for each in self._between(self.until, until):
+            known_until = self.until if self.until <= until else 0  # shorter: it was begun anew
+            for each in self._between(known_until, until):
                 known = self._newest.get(each.key)
                 if known is None or known.now != each.now:  # else it says nothing new
                     self._newest[each.key] = each

@@ -12,17 +12,20 @@ from fractions import Fraction
 from typing import Any, Final, Literal
 
 from prober.document import Strict, Text, did_you_mean
-from prober.errors import InputError, ProberError, Problem
+from prober.errors import InputError, ProberError, Problem, SourceUnavailable
 from prober.evaluator.audit import Kind
 from prober.evaluator.desk.desk import Answer, Desk, Verb, read
 from prober.evaluator.door.tokens import Scope
 from prober.evaluator.judging.result import Result
 from prober.evaluator.judging.stands import Stands
+from prober.evaluator.sources.source import Measure
+from prober.journal.tally import rules_of
 from prober.slo.contract import Contract
-from prober.slo.gate import Change, Ruling, decide
+from prober.slo.gate import RECENT_MS, Change, Decision, Ruling, decide
 from prober.slo.policy import ChangeClass, Verdict
 from prober.slo.room import earliest_ms
 from prober.slo.values import Share
+from prober.slo.window import Span
 
 
 class GateRequest(Strict):
@@ -67,10 +70,11 @@ class Moment:
 
 def gate(desk: Desk, request: Mapping[str, Any]) -> Answer:
     """Decide, and write the decision down."""
-    now_ms = desk.clock()
-    moment = Moment(as_of_ms=now_ms, known_ms=None, log=desk.audit.length)
-    answer = _decide(desk, request, moment)
-    entry = desk.audit.append(Kind.DECISION, {**answer, "request": dict(request)}, now_ms)
+    with desk.source.at_one_moment():  # the clock is read after it was waited for
+        moment = Moment(as_of_ms=desk.clock(), known_ms=None, log=desk.audit.length)
+        answer, _ = _decide(desk, request, moment)
+    body = {**answer, "request": dict(request)}
+    entry = desk.audit.append(Kind.DECISION, body, moment.as_of_ms)
     return {"decision": entry.id, **answer}
 
 
@@ -83,11 +87,15 @@ def replay(desk: Desk, request: Mapping[str, Any]) -> Answer:
     then = dict(entry.body)
     question = then.pop("request")
     moment = Moment(as_of_ms=then["as_of_ms"], known_ms=then["known_ms"], log=then["log"])
-    now = _decide(desk, question, moment)
-    differences = list(_differences(then, now))
+    now, found = _decide(desk, question, moment)
+    differences = list(_differences(_decisive(then), _decisive(now)))
+    gone = _gone(desk, found) if differences else ""
+    if gone:
+        differences.insert(0, f"it cannot be made again: {gone}")
     return {
         "decision": entry.id,
         "same": not differences,
+        "gone": gone,
         "differences": differences,
         "then": then,
         "now": now,
@@ -113,6 +121,7 @@ _DECIDED: Final = {
 _REPLAYED: Final = {
     "decision": "string",
     "same": "boolean",
+    "gone": "string",
     "differences": "array",
     "then": "object",
     "now": "object",
@@ -123,9 +132,11 @@ VERBS: Final = {
 }
 
 
-def _decide(desk: Desk, request: Mapping[str, Any], moment: Moment) -> Answer:
+def _decide(desk: Desk, request: Mapping[str, Any], moment: Moment) -> tuple[Answer, list[Stands]]:
+    """A decision, and what it was made from."""
     asked = read(request, GateRequest)
     contracts, missing = _meant(desk.contracts, asked)
+    missing += map(str, desk.unread(moment.log))  # so nobody knows what is excluded
     found = [
         Stands(evaluation, desk.source, desk.reservations(evaluation.contract.name, moment.log))
         for evaluation in desk.evaluate(
@@ -142,7 +153,7 @@ def _decide(desk: Desk, request: Mapping[str, Any], moment: Moment) -> Answer:
         advisory=asked.advisory,
     )
     stopped = decision.answer in (Verdict.APPROVAL, Verdict.BLOCK)
-    return {
+    answer = {
         "verdict": decision.verdict,
         "exit": decision.exit,
         "text": decision.text,
@@ -150,13 +161,14 @@ def _decide(desk: Desk, request: Mapping[str, Any], moment: Moment) -> Answer:
         "change": asked.change,
         "missing": list(missing),
         "conditions": list(decision.conditions),
-        "earliest_ms": _earliest(found, change, moment.as_of_ms) if stopped else None,
+        "earliest_ms": _earliest(found, decision, moment.as_of_ms) if stopped else None,
         "as_of_ms": moment.as_of_ms,
         "known_ms": moment.as_of_ms if moment.known_ms is None else moment.known_ms,
         "log": moment.log,
         "rulings": [_ruling(ruling) for ruling in decision.rulings],
         "slos": [_slo(each) for each in found],
     }
+    return answer, found
 
 
 def _meant(contracts: Iterable[Contract], asked: GateRequest) -> tuple[list[Contract], list[str]]:
@@ -180,17 +192,27 @@ def _meant(contracts: Iterable[Contract], asked: GateRequest) -> tuple[list[Cont
     return meant, missing
 
 
-def _earliest(found: Iterable[Stands], change: Change, now_ms: int) -> int | None:
+def _earliest(found: Iterable[Stands], decision: Decision, now_ms: int) -> int | None:
     """When budgets will have room, should nothing else fail.
 
     None: never, nobody knows, or it is not for want of room that the change is stopped.
     """
-    courses = [each.courses() for each in found]
+    asked = {ruling.slo for ruling in decision.rulings if _needs_room(ruling, decision.change)}
+    courses = [each.courses() for each in found if each.evaluation.contract.name in asked]
     known = [course for each in courses if each is not None for course in each]
     if not known or None in courses:
         return None
-    moment_ms = earliest_ms(known, change, now_ms)
+    moment_ms = earliest_ms(known, decision.change, now_ms)
     return None if moment_ms == now_ms else moment_ms
+
+
+def _needs_room(ruling: Ruling, change: Change) -> bool:
+    """Whether a change must wait for its budgets.
+
+    One of high risk may pass now because the hours are off-peak, and they end.
+    """
+    passes = ruling.verdict is Verdict.ALLOW and not ruling.draft
+    return ruling.stops or (passes and change.high_risk)
 
 
 def _ruling(ruling: Ruling) -> Answer:
@@ -241,6 +263,39 @@ def _result(result: Result) -> Answer:
 
 def _exact(value: Fraction | None) -> str | None:
     return None if value is None else str(value)
+
+
+def _decisive(answer: Answer) -> Answer:
+    """An answer without what is shown of windows that do not gate."""
+    return {**answer, "slos": [_gating(slo) for slo in answer["slos"]]}
+
+
+def _gating(slo: Answer) -> Answer:
+    results = slo["results"]
+    if any(result["gate"] for result in results):
+        named = ("objective", "window", "gate")
+        results = [
+            result if result["gate"] else {key: result[key] for key in named} for result in results
+        ]
+    return {**slo, "results": results}
+
+
+def _gone(desk: Desk, found: Iterable[Stands]) -> str:
+    """Why runs that a decision takes cannot be had any more; empty when they can.
+
+    It takes those of windows that gate, and of the last day how many there are.
+    """
+    for evaluation in (each.evaluation for each in found):
+        contract, end_ms = evaluation.contract, evaluation.as_of_ms
+        notes = [result.note for result in evaluation.deciding if result.note]
+        if notes:
+            return notes[0]
+        measure = Measure(rules_of([contract])[0], contract.data.retry, evaluation.known_ms)
+        try:
+            desk.source.counts(measure, Span(end_ms - RECENT_MS, end_ms), due=False)
+        except SourceUnavailable as error:
+            return str(error)
+    return ""
 
 
 def _differences(then: Any, now: Any, place: str = "") -> Iterator[str]:

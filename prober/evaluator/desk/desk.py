@@ -22,12 +22,13 @@ from prober.evaluator.sources.once import Once
 from prober.evaluator.sources.source import Source
 from prober.slo.attribution import Deploy
 from prober.slo.contract import Contract
-from prober.slo.exclusion import Exclusion, in_force
+from prober.slo.exclusion import Exclusion, Unread, in_force, unread_exclusions
 from prober.slo.override import Override
 from prober.slo.reservation import Reservation
 
 Request = TypeVar("Request", bound=Strict)
 Answer = dict[str, Any]
+_EXCLUDING: Final = (Kind.EXCLUSION, Kind.REVOCATION)
 #: What answers about a moment say of it, see `Verb.says`.
 AS_OF: Final = {"as_of": "string", "as_of_ms": "integer"}
 
@@ -87,11 +88,18 @@ class Desk:
 
     def exclusions(self, until: int | None = None) -> tuple[Exclusion, ...]:
         """The exclusions in force; `until`: at an earlier length of the log."""
-        return in_force(self.audit.entries((Kind.EXCLUSION, Kind.REVOCATION), until=until))
+        return in_force(self.audit.entries(_EXCLUDING, until=until))
 
-    def deploys(self, journey: str) -> tuple[Deploy, ...]:
-        """What went out that may have changed a journey, oldest first."""
-        bodies = (entry.body for entry in self.audit.entries(Kind.DEPLOY))
+    def unread(self, until: int | None = None) -> tuple[Unread, ...]:
+        """The exclusions that should be in force and cannot be read; `until`: see `exclusions`."""
+        return unread_exclusions(self.audit.entries(_EXCLUDING, until=until))
+
+    def deploys(self, journey: str, known_ms: int | None = None) -> tuple[Deploy, ...]:
+        """What went out that may have changed a journey, oldest first.
+
+        `known_ms`: only what was noted by then.
+        """
+        bodies = (entry.body for entry in self.audit.entries(Kind.DEPLOY, known_ms))
         return tuple(
             sorted(
                 Deploy(body["at_ms"], body["name"])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from prober.document import Duration, Strict, Text, TimeZone, did_you_mean, split_message
-from prober.errors import InputError, ProberError, Problem
+from prober.errors import InputError, ProberError, Problem, SourceUnavailable
 from prober.evaluator.audit import Entry, Kind
 from prober.evaluator.desk.desk import Answer, Desk, Verb, read
 from prober.evaluator.door.tokens import Scope
@@ -137,8 +137,12 @@ def exclude(desk: Desk, request: Mapping[str, Any]) -> Answer:
     """Exclude a time; what that gives back is told at once."""
     asked, now_ms = read(request, ExclusionRequest), desk.clock()
     known("category", asked.category, list(Category))
+    journeys = {each.journey for each in desk.contracts}
     for journey in asked.journeys or ():
-        known("journeys", journey, [each.journey for each in desk.contracts])
+        known("journeys", journey, journeys)
+    if asked.regions and (regions := _regions(desk, asked.journeys or journeys, now_ms)):
+        for region in asked.regions:
+            known("regions", region, regions)
     body = {
         "start_ms": said("start", moment_ms, asked.start),
         "end_ms": said("end", moment_ms, asked.end),
@@ -163,7 +167,8 @@ def exclude(desk: Desk, request: Mapping[str, Any]) -> Answer:
 def revoke(desk: Desk, request: Mapping[str, Any]) -> Answer:
     """Let excluded time count again."""
     asked = read(request, RevocationRequest)
-    if asked.id not in (held := {each.id: each for each in desk.exclusions()}):
+    held = [*(each.id for each in desk.exclusions()), *(each.id for each in desk.unread())]
+    if asked.id not in held:
         raise ProberError(f"no exclusion {asked.id!r} is in force, {did_you_mean(asked.id, held)}")
     body = {"id": asked.id, "by": asked.by, "reason": asked.reason}
     desk.audit.append(Kind.REVOCATION, body, desk.clock())
@@ -180,7 +185,8 @@ def exclusions(desk: Desk, request: Mapping[str, Any]) -> Answer:
             {**entry.body, "revoked": revoked.get(entry.body["id"])}
             for entry in entries
             if not _revokes(entry)
-        ]
+        ],
+        "unread": [{"id": each.id, "why": each.why} for each in desk.unread()],
     }
 
 
@@ -256,7 +262,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "override-list": Verb(overrides, EmptyRequest, {"overrides": "array"}),
     "exclude-add": Verb(exclude, ExclusionRequest, _EXCLUDED, Scope.EXCLUDE),
     "exclude-revoke": Verb(revoke, RevocationRequest, {"revoked": "object"}, Scope.EXCLUDE),
-    "exclude-list": Verb(exclusions, EmptyRequest, {"exclusions": "array"}),
+    "exclude-list": Verb(exclusions, EmptyRequest, {"exclusions": "array", "unread": "array"}),
     "mark-deploy": Verb(deploy, DeployRequest, {"deploy": "object"}, Scope.MARK),
     "mark-list": Verb(marks, EmptyRequest, {"deploys": "array"}),
     "budget-reserve": Verb(reserve, ReserveRequest, {"reservation": "object"}, Scope.RESERVE),
@@ -283,6 +289,15 @@ def _effects(evaluation: Evaluation) -> list[Answer]:
         }
         for result in evaluation.results
     ]
+
+
+def _regions(desk: Desk, journeys: Iterable[str], now_ms: int) -> set[str]:
+    """Where journeys run or are to run; empty before that is known, and while nobody can tell."""
+    try:
+        with desk.source.at_one_moment():
+            return {region for each in journeys for region in desk.source.newest(each, now_ms)}
+    except SourceUnavailable:
+        return set()
 
 
 def _revokes(entry: Entry) -> bool:

@@ -16,14 +16,14 @@ from prober.evaluator.alerts.notices import (
     NOTIFICATION,
     VALIDITY,
 )
-from prober.evaluator.audit import Kind
+from prober.evaluator.audit import Entry, Kind
 from prober.evaluator.desk.desk import Answer, Desk, Verb, read
 from prober.evaluator.desk.notes import EmptyRequest, known, said
 from prober.evaluator.door.tokens import Scope
 from prober.slo.alert import PRESETS
 from prober.slo.contract import Contract
 from prober.slo.moment import moment_ms
-from prober.slo.silence import Silence, silences_of
+from prober.slo.silence import Silence, silences_of, unread_silences
 
 _RULES: Final = (
     *(ABSENT, ABSENT_EVERYWHERE, BUDGET, COVERAGE, NOTIFICATION, POSTMORTEM, VALIDITY),
@@ -82,7 +82,9 @@ def add(desk: Desk, request: Mapping[str, Any]) -> Answer:
 def end(desk: Desk, request: Mapping[str, Any]) -> Answer:
     """Let people be told again; what still fires is told at once."""
     asked, now_ms = read(request, EndRequest), desk.clock()
-    held = [each.id for each in _all(desk) if _lasts(each, now_ms)]
+    entries = _entries(desk)
+    held = [each.id for each in silences_of(entries) if _lasts(each, now_ms)]
+    held += [each.id for each in unread_silences(entries)]
     if asked.id not in held:
         what = f"no silence {asked.id!r} holds or is to come"
         raise ProberError(f"{what}, {did_you_mean(asked.id, held)}" if held else what)
@@ -94,19 +96,22 @@ def end(desk: Desk, request: Mapping[str, Any]) -> Answer:
 def list_all(desk: Desk, request: Mapping[str, Any]) -> Answer:
     """Every silence there was, and whether it holds."""
     read(request, EmptyRequest)
-    now_ms = desk.clock()
-    return {"silences": [_told(each, now_ms) for each in _all(desk)]}
+    entries, now_ms = _entries(desk), desk.clock()
+    return {
+        "silences": [_told(each, now_ms) for each in silences_of(entries)],
+        "unread": [{"id": each.id, "why": each.why} for each in unread_silences(entries)],
+    }
 
 
 VERBS: Final[Mapping[str, Verb]] = {
     "silence-add": Verb(add, SilenceRequest, {"silence": "object"}, Scope.SILENCE),
     "silence-end": Verb(end, EndRequest, {"ended": "object"}, Scope.SILENCE),
-    "silence-list": Verb(list_all, EmptyRequest, {"silences": "array"}),
+    "silence-list": Verb(list_all, EmptyRequest, {"silences": "array", "unread": "array"}),
 }
 
 
-def _all(desk: Desk) -> tuple[Silence, ...]:
-    return silences_of(desk.audit.entries((Kind.SILENCE, Kind.SILENCE_END)))
+def _entries(desk: Desk) -> tuple[Entry, ...]:
+    return desk.audit.entries((Kind.SILENCE, Kind.SILENCE_END))
 
 
 def _told(silence: Silence, now_ms: int) -> Answer:

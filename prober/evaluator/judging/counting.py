@@ -63,7 +63,7 @@ class Counting:
         planned = self.source.planned(journey, period)
         every = sum(planned.values())
         removed = sum(
-            self.source.planned(journey, part).get(region, 0)
+            self.source.slots(journey, part).get(region, 0)
             for region in planned
             if self._removes
             for part in self.excluded(region, period)
@@ -73,6 +73,10 @@ class Counting:
     def excluded(self, region: str, span: Span) -> tuple[Span, ...]:
         """What of a span exclusions hold in a region."""
         return spans(self.exclusions, self.contract.journey, region, span)
+
+    def runs(self, span: Span) -> Regions:
+        """The runs of a span by region, as exclusions leave them, also where slices are counted."""
+        return self._without(self.source.counts(self.measure, span), span, due=True)
 
     def slices(self, span: Span, slice_ms: int) -> Slices:
         """Runs by region and slice, as exclusions leave them."""
@@ -104,11 +108,8 @@ class Counting:
         return self.contract.data.exclusion_mode is ExclusionMode.REMOVE
 
     def _count(self, span: Span, due: bool) -> Counted:
-        raw = regions = self.source.counts(self.measure, span, due)
-        if self.exclusions:
-            regions = {
-                region: self._left(region, counts, span, due) for region, counts in raw.items()
-            }
+        raw = self.source.counts(self.measure, span, due)
+        regions = self._without(raw, span, due)
         rule, slice_ms = self.contract.budgeting.rule, self.contract.budgeting.slice_ms
         if slice_ms is None:
             before = occurrences(raw, rule)
@@ -121,6 +122,12 @@ class Counting:
         lost = self.lost(left, span, slice_ms, raw)
         before = timeslices(number, seen, rule, no_data)
         return Counted(before, timeslices(number, left, rule, no_data, lost), raw, regions)
+
+    def _without(self, raw: Regions, span: Span, due: bool) -> Regions:
+        """The counts of a span, as exclusions leave them."""
+        if not self.exclusions:
+            return raw
+        return {region: self._left(region, counts, span, due) for region, counts in raw.items()}
 
     def _left(self, region: str, counts: Counts, span: Span, due: bool) -> Counts:
         """Counts of a region in a span, as exclusions leave them.

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from fractions import Fraction
-from typing import Final
 
 from prober.errors import SourceUnavailable
 from prober.evaluator.judging.counting import Counting, Regions
@@ -25,8 +23,6 @@ from prober.slo.contract import AlertRule, BudgetBasis, Contract, Objective
 from prober.slo.exclusion import Exclusion
 from prober.slo.slices import pooled, whole
 from prober.slo.window import Calendar, Rolling, Span, Window
-
-_EVER_MS: Final = 2**62
 
 
 def evaluate(
@@ -161,26 +157,18 @@ class _Question:
         return self.counting.source
 
     @lazy
-    def effective_ms(self) -> int:
-        """When the contract took effect; long ago when it does not say."""
-        day = self.contract.effective_from
-        if day is None:
-            return -_EVER_MS
-        return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
-
-    @lazy
     def begun_ms(self) -> int:
         """Since when its slots were due: it was in effect, and there was a schedule."""
         since_ms = self.source.since(self.contract.journey)
-        return self.effective_ms if since_ms is None else max(self.effective_ms, since_ms)
+        effective_ms = self.contract.effective_ms
+        return effective_ms if since_ms is None else max(effective_ms, since_ms)
 
     @lazy
     def span(self) -> Span:
         """What is counted; of slices, those that have ended."""
         if slice_ms := self.contract.budgeting.slice_ms:
             return whole(self.window, self.as_of_ms, slice_ms, self.begun_ms)
-        start_ms, end_ms = self.window.span(self.as_of_ms)
-        return Span(min(max(start_ms, self.effective_ms), end_ms), end_ms)
+        return self.contract.in_effect(self.window.span(self.as_of_ms))
 
     @lazy
     def period(self) -> Span:

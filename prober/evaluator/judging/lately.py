@@ -12,7 +12,7 @@ from prober.slo.budget import Counts
 from prober.slo.burn import burn_rate
 from prober.slo.contract import AlertRule
 from prober.slo.slices import whole
-from prober.slo.window import Rolling, Span
+from prober.slo.window import Rolling
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,15 @@ class Lately:
     as_of_ms: int
 
     def count(self, lookback_ms: int) -> Counted:
-        """What ran in a lookback; where slices are counted, in those that have ended."""
-        span = Span(self.as_of_ms - lookback_ms, self.as_of_ms)
-        if slice_ms := self.counting.contract.budgeting.slice_ms:
-            span = whole(Rolling("lookback", lookback_ms), self.as_of_ms, slice_ms)
+        """What ran in a lookback; where slices are counted, in those that have ended.
+
+        What ran before the contract took effect wakes nobody either.
+        """
+        contract, lookback = self.counting.contract, Rolling("lookback", lookback_ms)
+        if slice_ms := contract.budgeting.slice_ms:
+            span = whole(lookback, self.as_of_ms, slice_ms, contract.effective_ms)
+        else:
+            span = contract.in_effect(lookback.span(self.as_of_ms))
         return self.counting.count(span, due=False)
 
     def rate(self, lookback_ms: int) -> Fraction | None:

@@ -8,8 +8,10 @@ from fractions import Fraction
 from typing import Final
 
 from prober.errors import SourceUnavailable
+from prober.evaluator.judging.counting import Counting
 from prober.evaluator.judging.result import Evaluation, Result
 from prober.evaluator.judging.wording import length, why
+from prober.evaluator.sources.once import Once
 from prober.evaluator.sources.source import Measure, Source
 from prober.journal.tally import rules_of
 from prober.slo.alert import PAGE
@@ -77,13 +79,16 @@ class Stands:
         return doubt_of(result.staleness_ms, result.max_staleness_ms, self._recent(result))
 
     def _recent(self, result: Result) -> Fraction | None:
-        """Coverage of the last day."""
-        end_ms = self.evaluation.as_of_ms
+        """Coverage of the last day, as far as the contract was in effect and nothing excluded."""
+        asked = self.evaluation
+        counting = Counting(
+            asked.contract, self._measure(result), Once(self.source), asked.exclusions
+        )
+        day = Span(asked.as_of_ms - RECENT_MS, asked.as_of_ms)
         try:
-            counts = self.source.counts(self._measure(result), Span(end_ms - RECENT_MS, end_ms))
+            return pooled(counting.runs(asked.contract.in_effect(day))).coverage
         except SourceUnavailable:
             return Fraction(0)
-        return pooled(counts).coverage
 
     def _course(self, result: Result) -> Course | None:
         contract, judgement = self.evaluation.contract, result.judgement

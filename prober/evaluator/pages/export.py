@@ -44,7 +44,7 @@ def export(board: Board, desk: Desk) -> Iterator[File]:
     keys |= {row.trouble.key for rows in status.rows.values() for row in rows if row.trouble}
     yield _page("", keys, "overview.html", "", status=status)
     for name, gather in records.LISTINGS.items():
-        values = gather(board, desk) | {"alive": False}
+        values = {"as_of_ms": desk.clock()} | gather(board, desk) | {"alive": False}
         yield _page(name, keys, f"{name}.html", name, **values)
     for page in found:
         name = page.contract.name

@@ -99,6 +99,31 @@ class Kept:
         html = self.make(name)
         if html is None:
             return _NONE
-        now_s = self.clock()
-        due_s = now_s + max(LASTS_S, _RESTS * (now_s - begun_s))
+        due_s = _due_s(begun_s, self.clock())
         return _Page(html, due_s, max(due_s, begun_s + SHOWN_S))
+
+
+@dataclass(slots=True)
+class KeptArchive:
+    """All pages in one archive, which takes the longest: one thread at most makes it."""
+
+    make: Callable[[], bytes]
+    clock: Callable[[], float] = time.monotonic
+    _archive: bytes = b""
+    _due_s: float = -math.inf
+    #: Who comes while it is made waits here, without a thread, and has the same.
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def get(self) -> bytes:
+        """It as it was some seconds ago or is now."""
+        async with self._turn:
+            begun_s = self.clock()
+            if begun_s >= self._due_s:
+                self._archive = await asyncio.to_thread(self.make)
+                self._due_s = _due_s(begun_s, self.clock())
+            return self._archive
+
+
+def _due_s(begun_s: float, made_s: float) -> float:
+    """When to make anew what took so long."""
+    return made_s + max(LASTS_S, _RESTS * (made_s - begun_s))

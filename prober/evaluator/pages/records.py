@@ -19,7 +19,6 @@ def regions(board: Board, _: Desk) -> Values:
         "status": status,
         "regions": _by_region(status),
         "losses": list(_losses(status)),
-        "alive": True,
     }
 
 
@@ -28,6 +27,7 @@ def exceptions(_: Board, desk: Desk) -> Values:
     return {
         "overrides": desk.answer("override-list", {})["overrides"][::-1],
         "exclusions": desk.answer("exclude-list", {})["exclusions"][::-1],
+        "unread": desk.unread(),
     }
 
 
@@ -45,7 +45,7 @@ def reviews(_: Board, desk: Desk) -> Values:
 
 def dependents(board: Board, _: Desk) -> Values:
     """Every contract, with who leans on it."""
-    return {"status": board.status(), "alive": True}
+    return {"status": board.status()}
 
 
 #: By the page's name, what it shows.

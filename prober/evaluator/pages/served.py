@@ -23,7 +23,7 @@ from prober.evaluator.pages.artefacts import Artefacts
 from prober.evaluator.pages.display import Display
 from prober.evaluator.pages.drawing import draw
 from prober.evaluator.pages.export import export, packed
-from prober.evaluator.pages.kept import Kept
+from prober.evaluator.pages.kept import Kept, KeptArchive
 from prober.journal.view import View
 
 _PACKAGE = importlib.resources.files("prober.evaluator") / "templates"
@@ -67,6 +67,7 @@ class Served:
         self._viewer = viewer()
         self._site = Site(viewer=self._viewer is not None)
         self._slos = Kept(self._slo)
+        self._all = KeptArchive(lambda: packed(export(self._board, self._desk)))
 
     def routes(self) -> Iterator[Route]:
         """Where they are."""
@@ -123,13 +124,15 @@ class Served:
         gather = records.LISTINGS[name]
 
         def make(_: dict[str, str]) -> str:
-            return draw(f"{name}.html", self._site, name, **gather(self._board, self._desk))
+            values = {"alive": True, "as_of_ms": self._desk.clock()}
+            values |= gather(self._board, self._desk)
+            return draw(f"{name}.html", self._site, name, **values)
 
         return make
 
     async def _export(self, _: Request) -> Response:
-        """The site as files."""
-        archive = await run_in_threadpool(lambda: packed(export(self._board, self._desk)))
+        """The site as files, as it was some seconds ago or is now."""
+        archive = await self._all.get()
         return Response(archive, media_type="application/zip", headers=ATTACHED)
 
     async def _evidence(self, request: Request) -> Response:

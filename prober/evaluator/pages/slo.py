@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from prober.errors import SourceUnavailable
+from prober.errors import AuditBroken, SourceUnavailable
 from prober.evaluator.alerts.alerts import Group
 from prober.evaluator.asides import Aside
 from prober.evaluator.board import STRIP, Board, Status
@@ -87,7 +87,7 @@ class SloPage:
     aside: Aside
     #: None: they cannot be had now.
     details: Details | None
-    #: Why not; empty when they can.
+    #: Why not, or what of them is left out; empty when nothing is.
     note: str = ""
 
     @property
@@ -110,7 +110,8 @@ def _page(status: Status, evaluation: Evaluation, desk: Desk) -> SloPage:
     contract, details, note = evaluation.contract, None, ""
     try:
         details = _details(evaluation, desk)
-    except SourceUnavailable as error:
+        note = "; ".join(map(str, desk.unread()))
+    except (AuditBroken, SourceUnavailable) as error:
         note = str(error)
     return SloPage(
         as_of_ms=status.as_of_ms,

@@ -71,8 +71,8 @@ class Chapter:
 
     @lazy
     def deploys(self) -> tuple[Deploy, ...]:
-        """What went out that may have changed its journey."""
-        return self.desk.deploys(self.contract.journey)
+        """What went out that may have changed its journey, as far as it was noted then."""
+        return self.desk.deploys(self.contract.journey, self.as_of_ms)
 
     @lazy
     def states(self) -> tuple[Entry, ...]:

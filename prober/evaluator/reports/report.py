@@ -85,8 +85,13 @@ def _report(desk: Desk, asked: ReportRequest) -> Answer:
 
 def _moment(desk: Desk, text: str | None) -> int:
     now_ms = desk.clock()
-    as_of_ms = now_ms if text is None else moment_of("at", text)
+    if text is None:
+        return now_ms
+    as_of_ms = moment_of("at", text)
     if as_of_ms > now_ms:
         what, mend = f"{text!r} is to come", "write a moment that is past"
-        raise InputError([Problem("request", 0, "at", what, mend)])
-    return as_of_ms
+    elif as_of_ms < 0:
+        what, mend = f"{text!r} is before 1970", "write a later moment"
+    else:
+        return as_of_ms
+    raise InputError([Problem("request", 0, "at", what, mend)])

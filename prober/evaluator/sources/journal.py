@@ -81,6 +81,11 @@ class JournalSource:
         tables = self.view.timetables(journey, self.known_ms)
         return {region: table.planned(span) for region, table in tables.items()}
 
+    def slots(self, journey: str, span: Span) -> dict[str, int]:
+        """See `Source`."""
+        tables = self.view.timetables(journey, self.known_ms)
+        return {region: table.slots(span) for region, table in tables.items()}
+
     def periods(self, journey: str, end_ms: int) -> dict[str, int]:
         """See `Source`."""
         tables = self.view.timetables(journey, self.known_ms)

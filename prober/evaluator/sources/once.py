@@ -38,6 +38,10 @@ class Once:
         """See `Source`."""
         return self._once(self.source.planned, journey, span)
 
+    def slots(self, journey: str, span: Span) -> Mapping[str, int]:
+        """See `Source`."""
+        return self._once(self.source.slots, journey, span)
+
     def periods(self, journey: str, end_ms: int) -> Mapping[str, int]:
         """See `Source`."""
         return self._once(self.source.periods, journey, end_ms)

@@ -22,6 +22,7 @@ from prober.evaluator.sources.growth import Growth
 from prober.evaluator.sources.schedules import Schedules
 from prober.evaluator.sources.source import Confirmations, Lost, Measure, Received
 from prober.journal.tally import Rule
+from prober.journal.timetable import Timetable
 from prober.model import Run, SlotState
 from prober.slo.attribution import Failure
 from prober.slo.budget import Counts
@@ -88,11 +89,11 @@ class PromSource:
 
     def planned(self, journey: str, span: Span) -> dict[str, int]:
         """See `Source`; empty where some region does not say what its schedules are."""
-        with self.at_one_moment():
-            timetables = self.schedules.of(journey)
-            if self._reporting(journey, self.counters.now_ms) - timetables.keys():
-                return {}
-            return {region: table.planned(span) for region, table in timetables.items()}
+        return {region: table.planned(span) for region, table in self._timetables(journey).items()}
+
+    def slots(self, journey: str, span: Span) -> dict[str, int]:
+        """See `Source`; empty as `planned` is."""
+        return {region: table.slots(span) for region, table in self._timetables(journey).items()}
 
     def periods(self, journey: str, end_ms: int) -> dict[str, int]:
         """See `Source`."""
@@ -227,6 +228,14 @@ class PromSource:
                 "were due there"
             )
         return ended
+
+    def _timetables(self, journey: str) -> Mapping[str, Timetable]:
+        """Of every region; empty where one that reports does not say its own."""
+        with self.at_one_moment():
+            timetables = self.schedules.of(journey)
+            if self._reporting(journey, self.counters.now_ms) - timetables.keys():
+                return {}
+            return timetables
 
     def _reporting(self, journey: str, time_ms: int) -> set[str]:
         """The regions that reported a journey in the hour before a moment."""

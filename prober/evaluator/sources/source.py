@@ -108,7 +108,13 @@ class Source(Protocol):
         """
 
     def planned(self, journey: str, span: Span) -> Mapping[str, int]:
-        """Slots that the schedules plan for a span, those before the first and to come too."""
+        """Slots that the schedules plan for a span, those before the first and to come too.
+
+        A part of a period is planned as a slot, wherever the span begins.
+        """
+
+    def slots(self, journey: str, span: Span) -> Mapping[str, int]:
+        """Those that lie in a part of it: none may."""
 
     def periods(self, journey: str, end_ms: int) -> Mapping[str, int]:
         """Milliseconds from slot to slot, of the schedules in force."""

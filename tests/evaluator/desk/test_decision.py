@@ -14,6 +14,7 @@ from prober.evaluator.audit import Kind
 from prober.slo.moment import iso
 from tests.evaluator.office import MINUTE_MS, NOW_MS, Office, contract
 
+GRANT = {"slo": "checkout", "role": "vp_engineering", "by": "ada", "reason": "hotfix"}
 POLICY = """\
 apiVersion: prober/v1
 kind: Policy
@@ -189,7 +190,55 @@ def test_the_policy_of_the_contract_says_what_not_knowing_lets_pass(
     assert there.gate(change="feature")["verdict"] == "inconclusive"
 
 
+def test_an_override_for_one_version_lets_no_other_pass(office: Callable[..., Office]) -> None:
+    there = office()
+    there.live(bad=range(50, 60))
+    there.ask("override-grant", **GRANT, commit="v1.12.1")
+    said = {name: there.gate(commit=name)["verdict"] for name in ("v1.12.1", "v1.12.10")}
+    assert said == {"v1.12.1": "allow_overridden", "v1.12.10": "block"}
+
+
 # When it fits
+
+
+def test_what_stops_nothing_need_not_have_room(office: Callable[..., Office]) -> None:
+    draft = contract("trial", more="  required_roles: [engineering]\n").replace("90%", "97%")
+    tight = contract("tight").replace("90%", "97%")
+    there = office(contract(), draft, tight)
+    there.live(bad=[99, 98, 50, 51, 52, 53])
+    assert there.gate(slo=["checkout", "tight"])["earliest_ms"] == NOW_MS + 49 * MINUTE_MS + 1
+    there.ask("override-grant", **GRANT | {"slo": "tight"}, commit="3f2c1ab90d")
+    answer = there.gate(journey=["checkout"], commit="3f2c1ab90d")
+    assert answer["verdict"] == "approval:sre"
+    assert answer["earliest_ms"] == NOW_MS + 2 * MINUTE_MS + 1
+
+
+def test_what_lets_the_change_pass_need_not_say_when(office: Callable[..., Office]) -> None:
+    sliced = "  budgeting: {timeslices: {slice: 10m, rule: all}}\n"
+    there = office(contract(), contract("calm", "login", more=sliced))
+    there.live(bad=[99, 98, 50, 51, 52, 53])
+    there.live(journey="login")
+    answer = there.gate(slo=["checkout", "calm"])
+    assert {each["slo"]: each["verdict"] for each in answer["rulings"]} == {
+        "calm": "allow",
+        "checkout": "approval",
+    }
+    assert answer["earliest_ms"] == NOW_MS + 2 * MINUTE_MS + 1
+
+
+def test_what_lets_a_risky_change_pass_off_peak_must_do_so_then_too(
+    office: Callable[..., Office],
+) -> None:
+    there = office(contract(), contract("calm", "login"))
+    night_ms = there.now_ms = NOW_MS + 15 * 60 * MINUTE_MS  # 05:00 UTC, off-peak until 06:00
+    there.live(bad=[30, 29, 28, 27, 26, 25], end_ms=night_ms)
+    there.live(journey="login", bad=[20, 19, 18], end_ms=night_ms)
+    answer = there.gate(slo=["checkout", "calm"], risk="high")
+    assert {each["slo"]: each["verdict"] for each in answer["rulings"]} == {
+        "calm": "allow",
+        "checkout": "approval",
+    }
+    assert iso(answer["earliest_ms"]) == "2026-07-02T06:20:00Z", "when calm has room by day too"
 
 
 def test_a_frozen_change_learns_when_it_would_fit(office: Callable[..., Office]) -> None:

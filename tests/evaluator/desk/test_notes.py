@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from prober.errors import InputError, ProberError
+from prober.errors import InputError, ProberError, SourceUnavailable
+from prober.evaluator.sources.journal import JournalSource
+from prober.model import Schedule
 from prober.slo.attribution import Deploy
 from prober.slo.moment import iso
 from tests.evaluator.office import MINUTE_MS, NOW_MS, Office
@@ -29,6 +31,13 @@ EXCLUDE = {
     "requested_by": "bob",
     "approved_by": "eve",
 }
+
+
+def scheduled(region: str) -> Schedule:
+    """A run of checkout a minute, from now on."""
+    return Schedule(
+        journey="checkout", region=region, from_ms=NOW_MS, every_ms=MINUTE_MS, phase_ms=0
+    )
 
 
 @pytest.fixture
@@ -138,8 +147,42 @@ def test_an_exclusion_in_force_is_listed_as_such(office: Office) -> None:
 
 
 def test_an_exclusion_elsewhere_changes_nothing(office: Office) -> None:
+    office.live(region="us-east-1")
     office.ask("exclude-add", **EXCLUDE, regions=["us-east-1"])
-    assert office.gate()["verdict"] == "block"
+    (result,) = office.gate()["slos"][0]["results"]
+    assert result["counts"]["bad"] == "10"
+
+
+@pytest.mark.parametrize("journeys", [None, ["checkout"]])
+def test_an_exclusion_names_regions_that_run_the_journeys(
+    office: Office, journeys: list[str] | None
+) -> None:
+    with pytest.raises(InputError) as raised:
+        office.ask("exclude-add", **EXCLUDE, regions=["eu-wst-1"], journeys=journeys)
+    assert "regions: 'eu-wst-1' is not known, did you mean eu-west-1?" in str(raised.value)
+    assert office.desk.audit.length == 0
+
+
+def test_where_no_region_is_known_yet_an_exclusion_may_name_any(tmp_path: Path) -> None:
+    """The runs, or their source, may be a while in coming; an exclusion may be asked for before."""
+    there = Office(tmp_path)
+    there.ask("exclude-add", **EXCLUDE, regions=["eu-west-1"])
+    there.journal.write([scheduled("us-east-1")], now_ms=there.now_ms)
+    there.ask("exclude-add", **EXCLUDE, regions=["us-east-1"])
+    with pytest.raises(InputError, match="'eu-west-1' is not known, did you mean us-east-1"):
+        there.ask("exclude-add", **EXCLUDE, regions=["eu-west-1"])
+    there.close()
+
+
+def test_what_a_source_that_is_down_would_know_is_not_asked_of_an_exclusion(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*_: object) -> None:
+        raise SourceUnavailable("the backend is down")
+
+    monkeypatch.setattr(JournalSource, "newest", down)
+    added = office.ask("exclude-add", **EXCLUDE, regions=["us-east-1"])
+    assert added["exclusion"]["regions"] == ["us-east-1"]
 
 
 def test_an_exclusion_may_come_again(office: Office) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
 
 from prober.errors import InputError, ProberError
+from prober.slo import recurrence
 from prober.slo.moment import iso
 from tests.evaluator.office import MINUTE_MS, NOW_MS, Office
 
@@ -72,3 +74,30 @@ def test_a_silence_that_may_not_be_is_refused(
         office.ask("silence-add", **SILENCE | changes)
     assert problem in str(raised.value)
     assert office.desk.audit.length == 0
+
+
+def test_a_silence_that_cannot_be_read_is_told_and_can_be_ended(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone = {"repeat": "FREQ=DAILY", "time_zone": "Europe/Berlin"}
+    added = office.ask("silence-add", **SILENCE, **zone)["silence"]
+
+    def lacking(name: str) -> None:
+        raise ZoneInfoNotFoundError(name)
+
+    monkeypatch.setattr(recurrence, "ZoneInfo", lacking)
+    listed = office.ask("silence-list")
+    why = "'Europe/Berlin' is no time zone, write an IANA name such as Europe/Berlin"
+    assert listed == {"silences": [], "unread": [{"id": added["id"], "why": why}]}
+    with pytest.raises(ProberError, match=f"did you mean {added['id']}"):
+        office.ask("silence-end", id=added["id"][:-1], by="bob")
+    assert office.ask("silence-end", id=added["id"], by="bob")["ended"]["id"] == added["id"]
+    assert office.ask("silence-list") == {"silences": [], "unread": []}
+
+
+def test_an_end_before_the_start_is_refused_as_a_typo(office: Office) -> None:
+    """0226 for 2026, which was written with three digits and could never be read again."""
+    for year in ("0226", "2025"):
+        with pytest.raises(InputError, match="UNTIL lies before"):
+            office.ask("silence-add", **SILENCE, repeat=f"FREQ=WEEKLY;UNTIL={year}0801T000000Z")
+    assert office.ask("silence-list")["silences"] == []

@@ -358,6 +358,27 @@ def test_planned_maintenance_lowers_the_plan_before_it_comes(
     assert result.judgement.planned == 31 * 1320
 
 
+def test_an_exclusion_that_holds_no_slot_takes_no_budget(
+    judge: Judge, at: Callable[..., Run], every: Callable[..., Schedule]
+) -> None:
+    """Slots are on the hour, and 7 of them bad: nobody lost anything by ten minutes a night."""
+    nightly = Recurrence.parse("FREQ=DAILY", "UTC")
+    night = excluded(140 * MINUTE_MS, 150 * MINUTE_MS, recurrence=nightly)
+    runs = [at(n * HOUR_MS, FAILED if n % 30 == 0 else PASSED) for n in range(210)]
+    result = only(
+        judge(
+            [every(HOUR_MS), *runs],
+            210 * HOUR_MS,
+            target="99%",
+            windows=(Calendar("month", Unit.MONTH, "UTC"),),
+            exclusions=[night],
+        )
+    )
+    assert result.judgement.planned == result.raw.planned == 31 * 24
+    assert (result.state, result.raw.state) == (State.CRITICAL, State.CRITICAL)
+    assert result.returned == 0
+
+
 @pytest.mark.parametrize(
     ("fields", "flags"),
     [
@@ -518,6 +539,33 @@ def test_what_is_excluded_wakes_nobody(judge: Judge, minutely: Minutely) -> None
     down = excluded(30 * MINUTE_MS, HOUR_MS)
     assert only(judge(records, HOUR_MS, alerts=rules)).firing
     assert not only(judge(records, HOUR_MS, alerts=rules, exclusions=[down])).firing
+
+
+@pytest.mark.parametrize("budgeting", [Budgeting(), Budgeting(slice_ms=MINUTE_MS)])
+def test_what_failed_before_a_contract_took_effect_wakes_nobody_and_burns_nothing(
+    budgeting: Budgeting, judge: Judge, minutely: Minutely
+) -> None:
+    """The hour before midnight failed, and seven minutes after it passed."""
+    records = minutely(24 * 60 + 7, *range(23 * 60, 24 * 60))
+    rules = Alerts(rules=(replace(RULE, min_regions=1, short_ms=30 * MINUTE_MS),))
+    before, after, not_yet = (
+        only(
+            judge(
+                records,
+                DAY_MS + 7 * MINUTE_MS,
+                window="3d",
+                budgeting=budgeting,
+                alerts=rules,
+                effective_from=date(2026, 7, day),
+            )
+        )
+        for day in (1, 2, 3)
+    )
+    assert [each.alerts[0].standing for each in (before, after, not_yet)] == [
+        Standing.FIRING, Standing.QUIET, Standing.UNKNOWN,
+    ]  # fmt: skip
+    assert (before.burn_rate, after.burn_rate, not_yet.burn_rate) == (Fraction(53, 6), 0, None)
+    assert [each.on_track for each in (before, after, not_yet)] == [False, True, True]
 
 
 def test_the_projection_knows_when_a_spent_budget_recovers(

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from prober.evaluator.pages.kept import Kept
+from prober.evaluator.pages.kept import Kept, KeptArchive
 
 
 class Clock:
@@ -165,3 +165,32 @@ def test_what_is_not_there_is_asked_for_again_and_fills_no_memory() -> None:
     assert len(kept._places) <= 100
     kept.look("999")
     assert len(asked) == 1001
+
+
+def test_an_archive_is_made_anew_some_seconds_later_and_one_that_took_longer_later_still() -> None:
+    make = Maker(clock := Clock(), takes_s=1)
+    kept = KeptArchive(lambda: make("all").encode(), clock)
+    assert [asyncio.run(kept.get()) for _ in range(2)] == [b"all 1"] * 2
+    clock.now_s += 9.9
+    assert asyncio.run(kept.get()) == b"all 1"
+    clock.now_s += 0.2
+    assert asyncio.run(kept.get()) == b"all 2"
+
+
+def test_an_archive_that_could_not_be_made_is_tried_again_by_who_waits() -> None:
+    made = list[int]()
+
+    def make() -> bytes:
+        made.append(1)
+        if len(made) == 1:
+            raise OSError("disk")
+        return b"all"
+
+    async def people() -> list[bytes | BaseException]:
+        kept = KeptArchive(make)
+        return await asyncio.gather(*(kept.get() for _ in range(3)), return_exceptions=True)
+
+    failed, *others = asyncio.run(people())
+    assert str(failed) == "disk"
+    assert others == [b"all"] * 2
+    assert len(made) == 2

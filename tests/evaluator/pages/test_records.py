@@ -10,7 +10,7 @@ import pytest
 from prober.evaluator.board import Board
 from prober.evaluator.pages import records
 from prober.evaluator.pages.drawing import draw
-from tests.evaluator.office import Office, contract
+from tests.evaluator.office import NOW_MS, Office, contract
 
 
 @pytest.fixture
@@ -67,18 +67,20 @@ def test_exceptions_come_newest_first_and_what_was_revoked_stays(
     office.ask("exclude-revoke", id=first["id"], by="sre", reason="it was ours")
     found = records.exceptions(board, office.desk)
     assert [each["reason"] for each in found["exclusions"]] == ["second", "first"]
-    html = draw("exceptions.html", **found)
+    html = draw("exceptions.html", as_of_ms=NOW_MS, **found)
     assert "revoked: it was ours" in html
     assert html.count("in force") == 1
 
 
 def test_misses_are_for_everybody_to_see(board: Board, office: Office) -> None:
-    assert "No budget was spent" in draw("misses.html", **records.misses(board, office.desk))
+    assert "No budget was spent" in draw(
+        "misses.html", as_of_ms=NOW_MS, **records.misses(board, office.desk)
+    )
     body = {"slo": "checkout", "objective": "availability", "window": "rolling", "from": "FULL",
             "to": "EXHAUSTED", "consumed": "11/10", "reason": None}  # fmt: skip
     office.desk.audit.append("state", body, office.now_ms)
     found = records.misses(board, office.desk)
-    html = draw("misses.html", **found)
+    html = draw("misses.html", as_of_ms=NOW_MS, **found)
     (miss,) = found["misses"]
     assert "1 of 1 misses want a change" in html
     assert f"prober miss close {miss['id']}" in html
@@ -89,7 +91,7 @@ def test_misses_are_for_everybody_to_see(board: Board, office: Office) -> None:
         kind="test",
         link="https://a.example/1",
     )
-    html = draw("misses.html", **records.misses(board, office.desk))
+    html = draw("misses.html", as_of_ms=NOW_MS, **records.misses(board, office.desk))
     assert "0 of 1 misses want a change" in html
     assert "Changed (test): a test of the total" in html
 
@@ -101,7 +103,7 @@ def test_reviews_that_are_due_and_what_came_of_others_are_told(
     office.ask(
         "feedback-add", text="too slow", start="2026-07-01T02:00:00Z", end="2026-07-01T03:00:00Z"
     )
-    html = draw("reviews.html", **records.reviews(board, office.desk))
+    html = draw("reviews.html", as_of_ms=NOW_MS, **records.reviews(board, office.desk))
     assert "it is right" in html
     assert "too slow" in html
     assert "quarterly" in html

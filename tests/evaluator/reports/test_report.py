@@ -32,6 +32,7 @@ from tests.evaluator.hours import (
 from tests.evaluator.office import NOW_MS
 
 KINDS = ("daily", "weekly", "sprint", "quarterly")
+TOO_EARLY = "at: '0001-01-01T00:00:00Z' is before 1970, write a later moment"
 GRANT = {"slo": "checkout", "commit": "3f2c1ab90d", "role": "sre", "reason": "legal deadline"}
 EXCLUDE = {
     "start": MORNING[0],
@@ -395,6 +396,7 @@ def test_a_report_of_a_past_moment_says_what_it_would_have_said(office: Open, ki
     there.now_ms = NOW_MS
     there.entered("EXHAUSTED", "2026-06-30T12:00:00Z")
     there.ask("feedback-add", text="it hung", start=EARLIER, end=MORNING[0])
+    there.ask("mark-deploy", name="v2.31.0", at=EARLIER)
     assert there.report(kind, at=iso(then_ms)) == asked_then
 
 
@@ -412,6 +414,11 @@ def test_only_what_is_asked_for_is_reported(office: Open) -> None:
         ({"kind": "daily", "format": "pdf"}, "format: 'pdf'"),
         ({"kind": "daily", "at": "yesterday"}, "at: 'yesterday' is not a moment"),
         ({"kind": "daily", "at": "2026-07-01T14:00:01Z"}, "is to come, write a moment"),
+        *(({"kind": kind, "at": "0001-01-01T00:00:00Z"}, TOO_EARLY) for kind in KINDS),
+        (
+            {"kind": "daily", "at": "1970-01-01T00:59:59+01:00"},
+            "'1970-01-01T00:59:59+01:00' is before 1970, write a later moment",
+        ),
     ],
 )
 def test_a_wrong_request_is_refused(office: Open, request_: dict[str, str], said: str) -> None:
@@ -430,9 +437,19 @@ def test_an_evaluator_reports_over_http(shared_evaluator: Evaluator) -> None:
         assert reply.status_code == 200, reply.text
     wrong = shared_evaluator.http.post("/api/v1/report", json={"kind": "yearly"})
     assert wrong.status_code == 400
+    early = {"kind": "daily", "at": "0001-01-01T00:00:00Z"}
+    refused = shared_evaluator.http.post("/api/v1/report", json=early)
+    assert (refused.status_code, TOO_EARLY in refused.json()["error"]) == (400, True)
     assert shared_evaluator.http.post("/api/v1/report", json={"kind": "daily"}).json()["topic"] == (
         "checkout UNKNOWN"
     )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_moment_that_can_be_asked_about_is_that_of_1970(office: Open, kind: str) -> None:
+    month = "    - {name: month, calendar: {unit: month, time_zone: America/New_York}}\n"
+    there = office(hourly_contract(more=month)).hours()
+    assert there.slo(kind, at="1970-01-01T00:00:00Z")["state"] == "UNKNOWN"
 
 
 @pytest.mark.parametrize("kind", KINDS)

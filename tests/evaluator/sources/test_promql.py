@@ -206,8 +206,10 @@ def test_what_is_planned_and_since_when_is_the_same(
     source: PromSource, journal: JournalSource, history: tuple[Fleet, Victoria]
 ) -> None:
     now_ms = history[0].now_ms
-    for span in (Span(now_ms - 30 * HOUR_MS, now_ms + HOUR_MS), Span(BEGIN_MS, now_ms)):
+    parts = [Span(BEGIN_MS + ms, BEGIN_MS + ms + 20_000) for ms in range(0, HOUR_MS, 20_000)]
+    for span in (Span(now_ms - 30 * HOUR_MS, now_ms + HOUR_MS), Span(BEGIN_MS, now_ms), *parts):
         assert source.planned("checkout", span) == journal.planned("checkout", span)
+        assert source.slots("checkout", span) == journal.slots("checkout", span)
     assert source.periods("checkout", now_ms) == journal.periods("checkout", now_ms)
     assert source.since("checkout") == journal.since("checkout")
 
