@@ -153,8 +153,12 @@ class Driver:
         else:
             self._close()
 
-    def reference_us(self, context: BrowserContext) -> int:
-        """How long a page of our own takes, once a run's pages are gone; 0: none could be had."""
+    def reference_us(self, context: BrowserContext, *, keep_browser: bool) -> int:
+        """How long a page of our own takes, once a run's pages are gone; 0: none could be had.
+
+        It is closed where the browser is kept, and else goes with that; so it does where it
+        hangs.
+        """
         try:
             with self.deadline.of(_REFERENCE_S):
                 context.close()
@@ -162,8 +166,12 @@ class Driver:
                 page = self._browser.new_page()
                 start = time.perf_counter()
                 page.evaluate(_REFERENCE)
-                return _since(start)
+                took_us = _since(start)
+                if keep_browser:
+                    page.close()
+                return took_us
         except Error:
+            self._close()
             return 0
 
     def answers(self) -> bool:

@@ -24,7 +24,8 @@ class Client(httpx.Client):
     """An `httpx.Client` whose every exchange ends when the journey's time does.
 
     httpx times single reads: a target that trickles bytes would never meet its timeout. An
-    alarm in the main thread ends the whole exchange as `httpx.ReadTimeout`.
+    alarm in the main thread ends the whole exchange as `httpx.ReadTimeout`, and so the reading of
+    a body that the journey streams.
     """
 
     def __init__(self, recorder: Recorder, **options: Any) -> None:
@@ -59,6 +60,8 @@ class Client(httpx.Client):
             )
             self._open.append((self._recorder.scale.latest, each))
         self.weigh()
+        if not response.is_closed:
+            response.stream = _Stream(response, lambda: self.ends)
         return response
 
     def weigh(self, *, over: bool = False) -> None:
@@ -71,6 +74,27 @@ class Client(httpx.Client):
             else:
                 reading.append((number, answer))
         self._open = reading
+
+
+class _Stream(httpx.SyncByteStream):
+    """A body that is read while the journey goes on; each part must come before its time is up."""
+
+    def __init__(self, response: httpx.Response, ends: Callable[[], float]) -> None:
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        self._body, self._request, self._ends = response.stream, response.request, ends
+
+    def __iter__(self) -> Iterator[bytes]:
+        parts = iter(self._body)
+        while True:
+            # No alarm is set while the journey has a part: it may be asking something else.
+            with _alarm(self._ends() - time.monotonic(), self._request):
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
+
+    def close(self) -> None:
+        self._body.close()
 
 
 def _size(answer: httpx.Response) -> int:

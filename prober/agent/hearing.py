@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from playwright.sync_api import (
     BrowserContext,
@@ -17,9 +17,26 @@ from playwright.sync_api import (
 )
 
 from prober.agent.recorder import Recorder
+from prober.agent.verdict import Trouble
 
-#: Where code is, in the trace of an uncaught error.
-_SOURCE = re.compile(r"https?://[^\s)]+")
+Event = TypeVar("Event")
+
+#: Where code is, in the trace of an uncaught error; its message may name other addresses.
+_SOURCE = re.compile(r"^ +at .*?(https?://[^\s)]+)", re.MULTILINE)
+#: Chromium's names of what gives way here and nowhere else. One that a target can bring about is
+#: none of them: `INTERNET_DISCONNECTED` is also said of a name that nobody has, where the only
+#: way out is a tunnel, and where a journey takes its browser offline.
+_OURS: Final = {
+    "net::ERR_NETWORK_CHANGED": Trouble.OUR_NETWORK,
+    "net::ERR_NETWORK_ACCESS_DENIED": Trouble.OUR_NETWORK,
+    "net::ERR_NETWORK_IO_SUSPENDED": Trouble.OUR_NETWORK,
+    "net::ERR_PROXY_CONNECTION_FAILED": Trouble.OUR_NETWORK,
+    "net::ERR_OUT_OF_MEMORY": Trouble.OUR_RESOURCES,
+    "net::ERR_FILE_NO_SPACE": Trouble.OUR_RESOURCES,
+    "net::ERR_NO_BUFFER_SPACE": Trouble.OUR_RESOURCES,
+}
+#: Of a page itself only: one that floods its own target with requests is told this of them.
+_OURS_OF_PAGES: Final = {"net::ERR_INSUFFICIENT_RESOURCES": Trouble.OUR_RESOURCES}
 
 
 def hear(context: BrowserContext, recorder: Recorder, crashed: Callable[[], object]) -> None:
@@ -35,22 +52,26 @@ def hear(context: BrowserContext, recorder: Recorder, crashed: Callable[[], obje
         recorder.replied(url, response.status, decisive=decisive, method=request.method)
 
     def unanswered(request: Request) -> None:
-        if request.existing_response:  # only its body was not wanted to the end
+        url, failure = request.url, request.failure or "no reply"
+        is_page = _is_main_document(request)
+        if ours := _OURS.get(failure) or (is_page and _OURS_OF_PAGES.get(failure)):
+            recorder.gave_way(ours, url, failure, decisive=is_page)
+        if request.existing_response:  # but for that, its body was not wanted to the end
             return
         # The browser itself aborts a navigation for another one, or for a download.
-        decisive = _is_main_document(request) and request.failure != "net::ERR_ABORTED"
-        recorder.requested(request.url)
-        recorder.went_unanswered(request.url, request.failure or "no reply", decisive=decisive)
+        decisive = is_page and failure != "net::ERR_ABORTED"
+        recorder.requested(url)
+        recorder.went_unanswered(url, failure, decisive=decisive)
 
     def gone(_: Page) -> None:
         crashed()
 
     def watch_page(page: Page) -> None:
-        page.on("crash", gone)
+        page.on("crash", _safe(gone, recorder))
 
-    context._impl_obj.on("response", replied)
-    context.on("requestfailed", unanswered)
-    context.on("page", watch_page)
+    context._impl_obj.on("response", _safe(replied, recorder))
+    context.on("requestfailed", _safe(unanswered, recorder))
+    context.on("page", _safe(watch_page, recorder))
     for page in context.pages:
         watch_page(page)
     _listen(context, recorder)
@@ -84,11 +105,23 @@ def _listen(context: BrowserContext, recorder: Recorder) -> None:
 
     def uncaught(error: WebError) -> None:
         source = _SOURCE.search(error.error.stack or "")
-        place = source[0] if source else ""
+        place = source[1] if source else ""
         recorder.erred(_placed(f"uncaught: {error.error}", place), place)
 
-    context.on("console", said)
-    context.on("weberror", uncaught)
+    context.on("console", _safe(said, recorder))
+    context.on("weberror", _safe(uncaught, recorder))
+
+
+def _safe(listener: Callable[[Event], object], recorder: Recorder) -> Callable[[Event], None]:
+    """A listener that raises nothing: the journey's next call of Playwright would raise it."""
+
+    def listen(event: Event) -> None:
+        try:
+            listener(event)
+        except Exception as error:  # noqa: BLE001  # whatever it was, the journey did not do it
+            recorder.said(f"prober could not make out what the browser told: {error!r}")
+
+    return listen
 
 
 def _place(at: SourceLocation) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from prober.agent.scale import Scale
 from prober.agent.undo import Noting, Undo
+from prober.agent.verdict import FROM_BETWEEN, Trouble
 from prober.errors import SecretMissing, StepMisuse
 from prober.journey import Statuses
 from prober.model import Exchange, Outcome, Party
@@ -35,6 +36,11 @@ class TargetAnswered(Exception):
 
 class Recorder:
     """What one run does and sees; implements `prober.journey.Stage`."""
+
+    #: What it means that a status was refused.
+    refusal = Trouble.HTTP_STATUS
+    #: What gave way here, by what the browser says of a request that failed.
+    ours: Trouble | None = None
 
     def __init__(
         self,
@@ -210,6 +216,8 @@ class Recorder:
             self._failed(f"{method} {url}: {status}")
         if decisive and not self.refused:
             self.refused = f"{url} answered {status}"
+            between = status in FROM_BETWEEN
+            self.refusal = Trouble.FROM_BETWEEN if between else Trouble.HTTP_STATUS
 
     def spent(self, part: Exchange, seconds: float) -> None:
         """A request spent time on a part of its exchange."""
@@ -223,6 +231,12 @@ class Recorder:
         if decisive:
             self.unreachable = line
         self._failed(line)
+
+    def gave_way(self, ours: Trouble, url: str, reason: str, *, decisive: bool) -> None:
+        """Something here gave way under a request, so says the browser."""
+        if decisive or self.is_first_party(url):
+            self.ours = self.ours or ours
+            self.said(f"{url}: {reason}")
 
     def awaited(self, url: str) -> None:
         """A request has no reply yet, now that the run is over."""
@@ -267,8 +281,11 @@ class Recorder:
         return status == accepted if isinstance(accepted, int) else status in accepted
 
     def _is_first_party(self, url: str) -> bool:
-        parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme)
+        try:
+            parts = urlsplit(url)
+            port = parts.port or _PORTS.get(parts.scheme)
+        except ValueError:  # a page may name any nonsense as an address
+            return False
         names = {parts.netloc, parts.hostname or "", f"{parts.hostname}:{port}"}
         return any(
             name == host or fnmatchcase(name, host) for host in self._first_party for name in names

@@ -17,11 +17,10 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 
 from prober.agent.question import Question
+from prober.agent.verdict import FROM_BETWEEN
 from prober.errors import InputError, ProberError, Problem
 from prober.telemetry import proxy
 
-#: Said by what stands between: log in here first. The reference never heard of us.
-_FROM_BETWEEN = frozenset({407, 511})
 #: Said by a proxy that a request in plain text was given to and that got no further.
 _FROM_PROXY = frozenset({502, 503, 504})
 _PORTS = {"http": 80, "https": 443}
@@ -106,7 +105,7 @@ class Reference:
         reply = self._client.head(self.url)
         got_s = time.time()
         plain = self._proxy and self.url.startswith("http://")
-        if reply.status_code in _FROM_BETWEEN | (_FROM_PROXY if plain else frozenset()):
+        if reply.status_code in FROM_BETWEEN | (_FROM_PROXY if plain else frozenset()):
             raise Unheard(f"{reply.status_code} on the way")
         return _ahead_s(reply.headers, sent_s, got_s)
 

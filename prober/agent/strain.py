@@ -46,6 +46,8 @@ class Reading:
     at_s: float
     #: By process of a worker, its driver and its browser: processor time of all its threads.
     used_s: Mapping[int, float]
+    #: The same of its children that have ended and were waited for, and of theirs.
+    ended_s: Mapping[int, float]
     #: By process: how long its main thread was ready to run and had no processor.
     waited_s: Mapping[int, float]
     #: Of the processors there are for us: busy, and taken by the hypervisor for others.
@@ -62,6 +64,7 @@ class Reading:
         return cls(
             at_s=time.monotonic(),
             used_s=_each(_used_s, family),
+            ended_s=_each(_ended_s, family),
             waited_s=_each(_waited_s, family),
             machine_s=_machine_s(),
             stalled_s=_each(_stalled_s, ("cpu", "memory", "io")),
@@ -152,7 +155,7 @@ def _processors(before: Reading, after: Reading) -> dict[str, float]:
     Its own threads wait for each other on every machine with few processors. So a wait is
     laid to others in proportion to what they used meanwhile.
     """
-    used_s = sum(_grown(before.used_s, after.used_s).values())
+    used_s = sum(_grown(before.used_s, after.used_s).values()) + _ended(before, after)
     machine = _grown(before.machine_s, after.machine_s)
     if not machine or not after.waited_s:
         return {}
@@ -169,6 +172,17 @@ def _processors(before: Reading, after: Reading) -> dict[str, float]:
     }
 
 
+def _ended(before: Reading, after: Reading) -> float:
+    """What processes of the family used between two readings that ended meanwhile.
+
+    Who waited for one is charged with all that it ever used, so what it had used before is not
+    of this time.
+    """
+    gone = before.used_s.keys() - after.used_s.keys()
+    known_s = sum(before.used_s[pid] + before.ended_s.get(pid, 0.0) for pid in gone)
+    return max(0.0, sum(_grown(before.ended_s, after.ended_s).values()) - known_s)
+
+
 def _family(pid: int) -> Iterator[int]:
     """A process and its descendants, as far as main threads started them."""
     if sys.platform != "linux":
@@ -183,6 +197,12 @@ def _used_s(pid: int) -> float | None:
     with contextlib.suppress(OSError):
         return time.clock_gettime(~pid << 3 | 2)
     return None
+
+
+def _ended_s(pid: int) -> float | None:
+    # The name in parentheses may hold anything; `cutime` and `cstime` are fields 16 and 17.
+    fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) * _TICK_S if len(fields) > 14 else None
 
 
 def _waited_s(pid: int) -> float | None:

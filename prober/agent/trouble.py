@@ -26,7 +26,9 @@ def trouble_of(error: BaseException, recorder: Recorder, *, met: bool) -> Troubl
     if isinstance(error, EffectUnnoted):
         return Trouble.DRIVER_GONE  # the supervisor's fault, if not its worker's
     if recorder.refused:
-        return Trouble.HTTP_STATUS
+        return recorder.refusal
+    if isinstance(error, Error | AssertionError) and recorder.ours:
+        return recorder.ours
     if isinstance(error, Error | AssertionError) and recorder.unreachable:
         return Trouble.NETWORK
     if isinstance(error, AssertionError):

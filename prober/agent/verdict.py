@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from prober.model import Cause, Outcome
+
+#: Statuses of what stands between, on the way to the target: log in here first.
+FROM_BETWEEN: Final = frozenset({407, 511})
 
 
 class Stage(StrEnum):
@@ -27,10 +30,13 @@ class Trouble(StrEnum):
     ASSERTION = "assertion"
     TIMEOUT = "timeout"
     HTTP_STATUS = "http_status"
+    FROM_BETWEEN = "from_between"  #: a status that something on the way may have answered
     NETWORK = "network"
     PAGE_CRASH = "page_crash"
     BROWSER_GONE = "browser_gone"  #: crashed, disconnected, or no longer answering
     DRIVER_GONE = "driver_gone"  #: the Playwright driver or the worker itself
+    OUR_NETWORK = "our_network"  #: the browser says that the network here gave way
+    OUR_RESOURCES = "our_resources"  #: the browser says that this machine had nothing left
     SECRET = "secret"  #: one was asked for and not there
     SCRIPT = "script"  #: any other exception
     STUCK = "stuck"  #: the code did not stop and was killed
@@ -76,11 +82,14 @@ class Doubt:
     def excuses(self, verdict: Verdict) -> bool:
         """Whether a verdict cannot stand beside it.
 
-        An answer with an error status came from the target, however we were. A run that
-        passed had a network; on a busy machine it passed too, but nobody knows how fast.
+        An answer with an error status came from the target, however we were, unless it is one
+        of those that a network of ours may give. A run that passed had a network; on a busy
+        machine it passed too, but nobody knows how fast.
         """
-        if verdict.cause is Cause.HTTP_STATUS or verdict.outcome is Outcome.INCONCLUSIVE:
+        if verdict.outcome is Outcome.INCONCLUSIVE:
             return False
+        if verdict.cause is Cause.HTTP_STATUS:
+            return verdict.from_between and self.cause is Cause.EGRESS
         return self.cause is Cause.SATURATED or verdict.cause in _BY_NETWORK
 
 
@@ -91,12 +100,15 @@ class Verdict:
     outcome: Outcome
     cause: Cause | None = None
     message: str | None = None
+    #: Failed by a status that something on the way may have answered.
+    from_between: bool = False
 
 
 _TARGET = {
     Trouble.ASSERTION: Cause.ASSERTION,
     Trouble.TIMEOUT: Cause.TIMEOUT,
     Trouble.HTTP_STATUS: Cause.HTTP_STATUS,
+    Trouble.FROM_BETWEEN: Cause.HTTP_STATUS,
     Trouble.NETWORK: Cause.NETWORK,
     Trouble.PAGE_CRASH: Cause.PAGE_CRASH,
 }
@@ -105,10 +117,17 @@ _BY_NETWORK = {Cause.NETWORK, Cause.TIMEOUT, Cause.ASSERTION}
 _OURS = {
     Trouble.BROWSER_GONE: Cause.BROWSER,
     Trouble.DRIVER_GONE: Cause.WORKER,
+    Trouble.OUR_NETWORK: Cause.EGRESS,
+    Trouble.OUR_RESOURCES: Cause.BROWSER,
     Trouble.SECRET: Cause.SECRETS,
     Trouble.SCRIPT: Cause.SCRIPT,
     Trouble.STUCK: Cause.SCRIPT,
     Trouble.CANCELLED: Cause.CANCELLED,
+}
+#: What is said before the message where that does not tell.
+_SAID = {
+    Trouble.OUR_NETWORK: "the browser says that this region's own network gave way",
+    Trouble.OUR_RESOURCES: "the browser says that this machine had nothing left for it",
 }
 
 
@@ -122,13 +141,14 @@ def judge(finding: Finding, doubts: Iterable[Doubt] = ()) -> Verdict:
     verdict = _by_what_was_seen(finding)
     for doubt in doubts:
         if doubt.excuses(verdict):
-            met = f", while the run met: {verdict.message}" if verdict.message else ""
-            return _inconclusive(doubt.cause, doubt.message + met)
+            return _inconclusive(doubt.cause, _while(doubt.message, verdict.message))
     return verdict
 
 
 def _by_what_was_seen(finding: Finding) -> Verdict:
     trouble = finding.trouble
+    if trouble in _SAID:
+        return _inconclusive(_OURS[trouble], _while(_SAID[trouble], finding.message))
     if trouble in _OURS:
         return _inconclusive(_OURS[trouble], finding.message)
     if finding.stage is Stage.LAUNCH:
@@ -136,7 +156,8 @@ def _by_what_was_seen(finding: Finding) -> Verdict:
     if trouble and not finding.asked_target:
         return _inconclusive(Cause.SCRIPT, f"before any request to the target: {finding.message}")
     if trouble:
-        return Verdict(Outcome.FAILED, _TARGET[trouble], finding.message)
+        between = trouble is Trouble.FROM_BETWEEN
+        return Verdict(Outcome.FAILED, _TARGET[trouble], finding.message, between)
     if reason := _vacuous(finding):
         return _inconclusive(Cause.SCRIPT, reason)
     if finding.too_slow:
@@ -164,6 +185,10 @@ def _vacuous(finding: Finding) -> str | None:
     if not finding.assertions:
         return "it asserted nothing: say with `expect` or `assert` what the user must see"
     return None
+
+
+def _while(why: str, met: str | None) -> str:
+    return f"{why}, while the run met: {met}" if met else why
 
 
 def _inconclusive(cause: Cause, message: str | None) -> Verdict:

@@ -365,7 +365,8 @@ class _Run:
         """How long a page of our own takes in this browser, in µs; 0 where that tells nothing."""
         wanted = finding.trouble or finding.too_slow or self.order["compare"]
         if wanted and self.context and self.worker.driver:
-            return self.worker.driver.reference_us(self.context)
+            keep_browser = self.order["keep_browser"]
+            return self.worker.driver.reference_us(self.context, keep_browser=keep_browser)
         return 0
 
     def strike(self, *, keep_browser: bool) -> int:

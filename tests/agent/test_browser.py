@@ -15,6 +15,7 @@ import pytest
 from playwright._impl.timeout_settings import TimeoutSettings
 from playwright.sync_api import expect, sync_playwright
 
+from prober.agent import browser
 from prober.agent.browser import BrowserSettings, Driver
 from prober.agent.installed import find
 from prober.agent.recorder import Recorder
@@ -244,6 +245,36 @@ def test_a_browser_that_is_closed_leaves_no_process_and_no_profile(tmp_path: Pat
         driver.strike(context, keep_browser=False)
         assert not list(tmp_path.glob("playwright*profile*"))
         wait_until(lambda: not any(map(lives, family)))
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_page_of_our_own_is_closed_where_its_browser_is_kept_and_else_goes_with_that(
+    keep: bool,
+) -> None:
+    with a_driver() as driver:
+        for _ in range(2):
+            driver.stage("headless-shell")
+            context, _page = driver.take(Recorder(lambda _: None, {}, ()))
+            assert driver.reference_us(context, keep_browser=keep) > 0
+            assert driver._browser
+            assert len(driver._browser.contexts) == (0 if keep else 1)
+            driver.strike(context, keep_browser=keep)
+            assert driver.connected is keep
+
+
+def test_a_browser_in_which_a_page_of_our_own_never_ends_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(browser, "_REFERENCE", "new Promise(() => 0)")
+    monkeypatch.setattr(browser, "_REFERENCE_S", 1)
+    with a_driver() as driver:
+        driver.stage("headless-shell")
+        context, _page = driver.take(Recorder(lambda _: None, {}, ()))
+        assert driver.reference_us(context, keep_browser=True) == 0
+        driver.strike(context, keep_browser=True)
+        assert not driver.connected
+        driver.stage("headless-shell")
+        assert driver.connected
 
 
 def browsers() -> set[tuple[str, ...]]:

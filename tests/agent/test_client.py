@@ -54,6 +54,36 @@ def test_an_exchange_ends_in_time(client: Client, ask: Callable[[Client], object
     assert time.monotonic() - began < 2
 
 
+def test_a_body_that_is_streamed_ends_in_time(client: Client) -> None:
+    began = time.monotonic()
+    client.ends = began + 0.5
+    with client.stream("GET", "/trickle", timeout=None) as answer:
+        with pytest.raises(httpx.ReadTimeout):
+            answer.read()
+        assert answer.num_bytes_downloaded, "what came in time was given"
+    assert time.monotonic() - began < 2
+
+
+def test_no_alarm_rings_while_the_journey_has_a_part_of_a_body(client: Client) -> None:
+    with client.stream("GET", "/trickle") as answer:
+        parts = answer.iter_raw()
+        next(parts)
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+        assert client.get("/json").json() == {"ok": True}
+        assert next(parts)
+
+
+def test_a_body_that_is_streamed_is_whole_and_its_connection_is_used_again(
+    client: Client, recorder: Recorder
+) -> None:
+    with serving() as url:
+        for _ in range(2):
+            with recorder.step("ask", None), client.stream("GET", url) as answer:
+                assert answer.read() == b"ok"
+        client.close()
+    assert recorder.steps[1]["network"].keys() == {"wait", "transfer"}
+
+
 def test_nothing_is_asked_when_the_time_is_up(client: Client, site: Site) -> None:
     client.ends = time.monotonic()
     site.asked.clear()

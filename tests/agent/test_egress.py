@@ -93,6 +93,20 @@ def test_what_a_dead_network_cannot_do_stays_what_it_is(
     assert passed.outcome is Outcome.PASSED
 
 
+@pytest.mark.parametrize("status", [407, 511])
+def test_a_status_that_asks_for_a_login_on_the_way_is_met_by_a_network_in_doubt(
+    make_bench: MakeBench, hosts: list[Host], status: int
+) -> None:
+    bench = make_bench(control(hosts))
+    source = CUT.replace("/cut", f"/status/{status}")
+    assert failed(bench.run(source)) == Cause.HTTP_STATUS
+    hosts[0].close()
+    run = bench.run(source)
+    hosts[0].open()
+    assert ours(run) == Cause.EGRESS
+    assert f"/status/{status} answered {status}" in str(run.message)
+
+
 @pytest.mark.browser
 def test_a_browsers_run_is_judged_alike(make_bench: MakeBench, hosts: list[Host]) -> None:
     bench = make_bench(control(hosts))
@@ -213,6 +227,14 @@ class Place:
         file = self.directory / "journeys" / "shop.py"
         file.write_text(file.read_text().replace('timeout="60s"', f'timeout="{timeout}"'))
 
+    def visit(self, url: str) -> None:
+        """Have the journey use a browser, and ask for an address in its second step."""
+        file = self.directory / "journeys" / "shop.py"
+        first, asked = 'http.get("/").status_code == 200', "page.goto({}).ok"
+        text = file.read_text().replace("(http)", "(page)")
+        text = text.replace(first, asked.format("'/'"), 1)
+        file.write_text(text.replace(first, asked.format(repr(url))))
+
     @property
     def resolver(self) -> Resolver:
         """The only one that the network knows."""
@@ -248,16 +270,21 @@ class Place:
             assert process.poll() is None, process.communicate()
             meanwhile()
             self.gate.touch()
-        out, err = process.communicate(timeout=PATIENCE_S)
-        assert out, err
-        [run] = json.loads(out)["runs"]
-        return Run.from_json(json.dumps(run))
+        return outcome(process)
 
     def close(self) -> None:
         for host in (self.target, *self.references):
             host.close()
         if self._resolver:
             self._resolver.close()
+
+
+def outcome(process: subprocess.Popen[str]) -> Run:
+    """What `prober run` says of the one that it made."""
+    out, err = process.communicate(timeout=PATIENCE_S)
+    assert out, err
+    [run] = json.loads(out)["runs"]
+    return Run.from_json(json.dumps(run))
 
 
 @pytest.fixture
@@ -275,6 +302,29 @@ def test_a_link_that_is_cut_is_this_regions_own(place: Place) -> None:
     assert ours(run) == Cause.EGRESS
     assert "2 of 2 reference targets gave no answer" in str(run.message)
     assert "Network is unreachable" in str(run.message)
+
+
+@pytest.mark.long
+@pytest.mark.browser
+def test_a_network_that_changes_while_a_page_is_asked_for_is_this_regions_own(
+    place: Place,
+) -> None:
+    place.resolver.speaks = False  # until the browser has asked it
+    place.network.ask_names()
+    place.visit("http://shop.example/")
+    place.region(place.target.url, [host.place for host in place.references])
+    process = place.start()
+    wait_until(lambda: place.began.exists() or process.poll() is not None, 60)
+    asked = place.resolver.asked
+    place.gate.touch()
+    wait_until(lambda: place.resolver.asked > asked, 60)
+    command = ("ip", "address", "add", "192.0.2.1/32", "dev", "eth0")
+    subprocess.run(place.network.command(*command), check=True)
+    place.resolver.speaks = True
+    run = outcome(process)
+    assert ours(run) == Cause.EGRESS
+    assert "the browser says that this region's own network gave way" in str(run.message)
+    assert any("ERR_NETWORK_CHANGED" in line for line in run.evidence["requests"])
 
 
 @pytest.mark.long

@@ -45,6 +45,9 @@ def recorder(*hosts: str, told: list[dict[str, Any]] | None = None) -> Recorder:
         ("127.0.0.1:8000", "http://127.0.0.1:8000/", True),
         ("shop.example", "data:text/html,shop.example", False),
         ("shop.example", "about:blank", False),
+        ("*", "https://[object", False),
+        ("*", "http://localhost:undefined/api", False),
+        ("*", 'https://shop.example:8443"', False),
     ],
 )
 def test_first_party_is_what_the_region_lists(listed: str, url: str, first: bool) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,6 +50,30 @@ import subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2]], stdin=0, stdout=1)
 child.wait()
 """
+#: A process and its child, one of which burns before the first reading, and the child after it;
+#: then the child ends and is waited for.
+SHORT_LIVED = """
+import os, sys, time
+def burn(seconds):
+    ends = time.process_time() + seconds
+    while time.process_time() < ends:
+        pass
+down, up = os.pipe(), os.pipe()
+child = os.fork()
+if not child:
+    burn(0.5)
+    os.write(up[1], b"x")
+    os.read(down[0], 1)
+    burn(float(sys.argv[1]) / 2)
+    os._exit(0)
+os.read(up[0], 1)
+print("ready", flush=True)
+sys.stdin.readline()
+os.write(down[1], b"x")
+os.waitpid(child, 0)
+print("burnt", flush=True)
+sys.stdin.read()
+"""
 
 
 def reading(**changes: Any) -> Reading:
@@ -56,6 +81,7 @@ def reading(**changes: Any) -> Reading:
     nothing: dict[str, Any] = {
         "at_s": 0.0,
         "used_s": {},
+        "ended_s": {},
         "waited_s": {},
         "machine_s": {},
         "stalled_s": {},
@@ -101,6 +127,15 @@ def test_what_a_process_used_is_counted_of(command: list[str]) -> None:
         found = Reading.take(burner.pid).since(before)
     assert 0.45 < found["cpu_used"] < 1.5
     assert found["watched"] >= 0.45
+
+
+@linux
+def test_what_a_child_used_that_ended_meanwhile_is_counted_and_not_what_it_used_before() -> None:
+    with waiting_burner(SHORT_LIVED) as burner:
+        before = Reading.take(burner.pid)
+        burn(burner)
+        found = Reading.take(burner.pid).since(before)
+    assert 0.2 < found["cpu_used"] < 0.45
 
 
 @linux
@@ -170,6 +205,40 @@ def test_a_wait_is_laid_to_others_by_what_they_used() -> None:
     assert found["cpu_used"] == 1.0
     assert found["cpu_others"] == 0.75
     assert found["cpu_wait"] == pytest.approx(0.75 * 0.8)
+
+
+CALM_S = {"busy": 0.0, "stolen": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "used_s"),
+    [
+        pytest.param(
+            reading(used_s={1: 1.0}, ended_s={1: 4.0}),
+            reading(used_s={1: 1.5}, ended_s={1: 5.0}),
+            1.5,
+            id="a child that came and went",
+        ),
+        pytest.param(
+            reading(used_s={1: 1.0, 2: 3.0}, ended_s={1: 0.0, 2: 2.0}),
+            reading(used_s={1: 1.0}, ended_s={1: 5.75}),
+            0.75,
+            id="one that was there before, and had waited for others",
+        ),
+        pytest.param(
+            reading(used_s={1: 1.0, 2: 3.0}, ended_s={1: 0.0, 2: 0.0}),
+            reading(used_s={1: 1.5}, ended_s={1: 0.0}),
+            0.5,
+            id="one that nobody of ours waited for",
+        ),
+    ],
+)
+def test_what_ended_meanwhile_is_ours_for_what_it_used_meanwhile(
+    before: Reading, after: Reading, used_s: float
+) -> None:
+    busy = {"busy": 10.0, "stolen": 0.0}
+    after = replace(after, at_s=10.0, waited_s={1: 0.0}, machine_s=busy)
+    assert after.since(replace(before, machine_s=CALM_S))["cpu_used"] == used_s
 
 
 def test_what_the_hypervisor_took_is_lost_as_well() -> None:

@@ -17,12 +17,15 @@ TARGETS = {
     Trouble.ASSERTION: Cause.ASSERTION,
     Trouble.TIMEOUT: Cause.TIMEOUT,
     Trouble.HTTP_STATUS: Cause.HTTP_STATUS,
+    Trouble.FROM_BETWEEN: Cause.HTTP_STATUS,
     Trouble.NETWORK: Cause.NETWORK,
     Trouble.PAGE_CRASH: Cause.PAGE_CRASH,
 }
 OURS = {
     Trouble.BROWSER_GONE: Cause.BROWSER,
     Trouble.DRIVER_GONE: Cause.WORKER,
+    Trouble.OUR_NETWORK: Cause.EGRESS,
+    Trouble.OUR_RESOURCES: Cause.BROWSER,
     Trouble.SECRET: Cause.SECRETS,
     Trouble.SCRIPT: Cause.SCRIPT,
     Trouble.STUCK: Cause.SCRIPT,
@@ -121,6 +124,20 @@ def test_nothing_is_measured_on_a_machine_that_is_too_busy() -> None:
 def test_an_answer_with_an_error_is_the_targets_however_we_were(doubt: Doubt) -> None:
     finding = replace(SOUND, stage=Stage.JOURNEY, trouble=Trouble.HTTP_STATUS)
     assert judge(finding, [doubt]).outcome is Outcome.FAILED
+
+
+def test_a_status_of_what_stands_between_is_excused_by_our_own_network_and_nothing_else() -> None:
+    finding = replace(SOUND, stage=Stage.JOURNEY, trouble=Trouble.FROM_BETWEEN)
+    assert judge(finding).cause is judge(finding, [SATURATED]).cause is Cause.HTTP_STATUS
+    assert judge(finding, [SATURATED, EGRESS]).cause is Cause.EGRESS
+
+
+def test_what_the_browser_says_of_our_own_is_told_beside_what_the_run_met() -> None:
+    trouble = Trouble.OUR_NETWORK
+    finding = Finding(stage=Stage.JOURNEY, trouble=trouble, asked_target=True, message="no page")
+    assert judge(finding).message == (
+        "the browser says that this region's own network gave way, while the run met: no page"
+    )
 
 
 @given(findings)

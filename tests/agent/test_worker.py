@@ -17,6 +17,22 @@ GOOD = """
 """
 
 
+def test_a_body_that_never_ends_is_the_targets_fault_while_it_is_streamed(bench: Bench) -> None:
+    run = bench.run(
+        """
+        def exports(http: httpx.Client):
+            with step("ask"):
+                assert http.get("/json").is_success
+            with step("read"), http.stream("GET", "/trickle") as answer:
+                for part in answer.iter_bytes():
+                    assert part
+        """,
+        timeout="3s",
+    )
+    assert (failed(run), run.step) == (Cause.TIMEOUT, "read"), run
+    assert [step.outcome for step in run.steps] == [Outcome.PASSED, Outcome.FAILED]
+
+
 def test_a_journey_that_works_passes(bench: Bench) -> None:
     run = bench.run(GOOD)
     assert (run.outcome, run.cause, run.step, run.message) == (Outcome.PASSED, None, None, None)
