@@ -30,10 +30,10 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 #: Laws are tried on hundreds of cases, on thousands, or, where every test has its turn within ten
 #: minutes, on dozens; those of prober/slo have hundreds a moment before, in `make cover`.
-EFFORTS = {"": 1.0, "thorough": 20.0, "brief": 0.4}
+EFFORTS = {"": 1.0, "thorough": 20.0, "brief": 0.3}
 EFFORT = EFFORTS[os.environ.get("PROBER_HYPOTHESIS", "")]
 settings.register_profile("thorough", max_examples=5000)
-settings.register_profile("brief", max_examples=40)
+settings.register_profile("brief", max_examples=30)
 #: On few, and always the same, where it is thousands of mutants that are tried.
 settings.register_profile(
     "quick",

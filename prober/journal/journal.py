@@ -72,7 +72,7 @@ class Journal:
         self._rollups = Rollups(self.store)
         self._marks = Marks(self.store, self._rollups)
         self._intake = Intake(self.store, self._marks, self._rollups)
-        self._pruning = Pruning(self.store)
+        self._pruning = Pruning(self.store, self.keeper.rest)
 
     @classmethod
     def open(

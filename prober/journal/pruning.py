@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from prober.journal.rollup import LEVELS, RAW_FROM, ROLLUPS_FROM
@@ -25,6 +25,8 @@ class Pruning:
     """Drops old rows; lifetime counters stay."""
 
     store: Store
+    #: Waits; raises JournalClosing when the journal is being closed.
+    rest: Callable[[float], None]
 
     def keep_small(self, now_ms: int) -> int:
         """Drop what is older than anybody is promised; how many rows.
@@ -81,7 +83,7 @@ class Pruning:
             if rows:  # no later than needed: a clock that is ahead must not refuse what comes
                 newest_ms = max(slot_ms for _, slot_ms in rows)
                 self.store.change("raise_meta", key=RAW_FROM, value=newest_ms + 1)
-        time.sleep(_REST_S)
+        self.rest(_REST_S)
         return len(rows)
 
     def _drop_rollups(self, series: int, day: int) -> None:

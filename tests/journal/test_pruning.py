@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prober.errors import JournalClosing
 from prober.journal import pruning
 from prober.journal.journal import Journal
 from prober.journal.pruning import RAW_MS, ROLLUPS_MS
 from prober.journal.view import View
 from prober.model import Outcome, Run
 from prober.slo.window import Span
+from tests.conftest import PATIENCE_S, wait_until
 from tests.journal.conftest import NEW_YEAR_MS, build_run
 
 DAY_MS = 86_400_000
@@ -48,6 +51,20 @@ def test_failures_outlive_successes(tmp_path: Path, journal: Any, run: MakeRun) 
     assert later(book, ROLLUPS_MS + 2 * DAY_MS) == 11
     assert kept(book.path) == [Outcome.FAILED] * 3, "those that came later"
     assert len(book.outbox.entries(0, 100, 100)) == 3
+
+
+def test_a_journal_that_is_closed_is_not_pruned_on(
+    tmp_path: Path, run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prober.journal.pruning._REST_S", PATIENCE_S)
+    book = Journal.open(tmp_path / "journal.db")
+    book.write(run(n) for n in range(3))
+    with ThreadPoolExecutor(1) as thread:
+        dropping = thread.submit(later, book, RAW_MS + DAY_MS)
+        wait_until(lambda: len(kept(book.path)) == 1)
+        book.close()
+        with pytest.raises(JournalClosing):
+            dropping.result()
 
 
 def test_a_clock_that_is_ahead_of_every_run_drops_nothing(journal: Any, run: MakeRun) -> None:
