@@ -156,6 +156,7 @@ def test_a_new_configuration_is_read_at_a_signal_without_a_restart(
     fleet: Fleet, tmp_path: Path
 ) -> None:
     fleet.until(fleet.settled)
+    fleet.until(lambda: all(fleet.is_ready(region) for region in REGIONS))  # it takes signals
     begun = [inspected(each)["State"]["StartedAt"] for each in fleet.containers(REGIONS)]
     fleet.configure(every="5s")
     for region in REGIONS:
