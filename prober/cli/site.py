@@ -73,6 +73,6 @@ def _drawn(journal: Path, contracts: Path) -> Iterable[File]:
 
     with opened(journal, contracts) as desk:
         assert isinstance(desk.source, JournalSource)
-        note = " ".join(f"The {each}." for each in desk.unread())
+        note = " ".join(each.sentence for each in desk.unread())
         board = Board(desk.contracts, desk.source.view, note=note, exclusions=desk.exclusions)
         return list(export(board, desk))

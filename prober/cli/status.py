@@ -102,7 +102,7 @@ def _judge(journal: Path, contracts: Path) -> dict[str, Any]:
     noted = AuditLog.open(path.with_name(AUDIT)).entries((Kind.EXCLUSION, Kind.REVOCATION))
     view = View.open(path)
     try:
-        note = " ".join(f"The {each}." for each in unread_exclusions(noted))
+        note = " ".join(each.sentence for each in unread_exclusions(noted))
         return _whole(Board(loaded, view, note=note, exclusions=lambda: in_force(noted)))
     finally:
         view.close()

@@ -274,7 +274,7 @@ class Bench:
             yield f"{error}. Until then nothing is excluded, and no gate decides."
             return
         for each in (*unread_exclusions(noted), *unread_silences(noted)):
-            yield f"The {each}."
+            yield each.sentence
 
     def _unheard(self) -> Iterator[str]:
         """Of what nobody is told, by mishap or by intent."""

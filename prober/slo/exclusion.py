@@ -146,6 +146,15 @@ class Unread(NamedTuple):
             "take it back, and write it anew"
         )
 
+    @property
+    def sentence(self) -> str:
+        """The same, for a note beside other sentences."""
+        return f"The {self}."
+
+    def to_dict(self) -> dict[str, str]:
+        """As answers list it."""
+        return {"id": self.id, "why": self.why}
+
 
 class Entry(Protocol):
     """A line of the log, as far as exclusions go."""

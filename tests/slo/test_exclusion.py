@@ -169,6 +169,9 @@ def test_what_cannot_be_read_is_left_out_and_told_until_it_is_revoked() -> None:
         "exclusion x1 cannot be read and is left out (UNTIL is not a moment in UTC, write "
         "UNTIL=20260801T000000Z): take it back, and write it anew"
     ]
+    (unread,) = unread_exclusions(log, known_ms=1)
+    assert unread.sentence == f"The {unread}."
+    assert unread.to_dict() == {"id": "x1", "why": unread.why}
     known = {ms: [each.id for each in unread_exclusions(log, ms)] for ms in range(6)}
     nameless = "without an id"
     assert known == {0: [], 1: ["x1"], 2: ["x1"], 3: ["x1", nameless], 4: [nameless], 5: []}

@@ -186,7 +186,7 @@ def exclusions(desk: Desk, request: Mapping[str, Any]) -> Answer:
             for entry in entries
             if not _revokes(entry)
         ],
-        "unread": [{"id": each.id, "why": each.why} for each in desk.unread()],
+        "unread": [each.to_dict() for each in desk.unread()],
     }
 
 

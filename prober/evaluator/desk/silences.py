@@ -99,7 +99,7 @@ def list_all(desk: Desk, request: Mapping[str, Any]) -> Answer:
     entries, now_ms = _entries(desk), desk.clock()
     return {
         "silences": [_told(each, now_ms) for each in silences_of(entries)],
-        "unread": [{"id": each.id, "why": each.why} for each in unread_silences(entries)],
+        "unread": [each.to_dict() for each in unread_silences(entries)],
     }
 
 
