@@ -10,7 +10,7 @@ import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,24 +54,24 @@ def prune(directory: Path, *, age_s: float, most_bytes: int) -> int:
         with contextlib.suppress(FileNotFoundError):  # its run came to its end just now
             if file.stat().st_mtime < time.time() - _SCRUBBED_S:
                 file.unlink()
-    removed = _remove_old(list(_folders(directory)), time.time() - age_s)
+    folders = set(_folders(directory))
+    removed = set(_remove_old(folders, time.time() - age_s))
     room = most_bytes
-    for kept in sorted(_folders(directory), reverse=True):
+    for kept in sorted(folders - removed, reverse=True):
         room -= kept.size
-        if room < 0:
-            removed += _removed(kept.folder)
-    return removed
+        if room < 0 and _removed(kept.folder):
+            removed.add(kept)
+    return len(removed)
 
 
-def _remove_old(folders: list[_Kept], oldest_s: float) -> int:
-    removed = 0
+def _remove_old(folders: Iterable[_Kept], oldest_s: float) -> Iterator[_Kept]:
+    """Those that went."""
     for kept in sorted(folders, key=lambda each: each.changed_s):
         if kept.changed_s >= oldest_s:
             break
         if _removed(kept.folder):
-            removed += 1
             oldest_s = min(oldest_s, kept.changed_s + _AT_ONCE_S)
-    return removed
+            yield kept
 
 
 def _removed(folder: Path) -> bool:
